@@ -1,0 +1,1 @@
+"""What the product does, without a framework: dataclasses, decisions and the order of steps."""
