@@ -1,0 +1,15 @@
+"""LinkedIn, as documented: OAuth, identity, media, posts.
+
+``www.linkedin.com``  ``authorize.py`` (consent), ``oauth.py`` (tokens), ``uploads.py`` (bytes)
+``api.linkedin.com``  ``gateway.py`` (token, version, quota), ``identity.py``, ``media.py``,
+                      ``posts.py``
+``media.licdn.com``   ``photos.py``
+
+Each rule names the row it holds of the table "What a strict LinkedIn simulator must reject"; where
+LinkedIn's behaviour is unconfirmed the strictest reading is taken and said so. Left out: the legacy
+``/v2/ugcPosts``, the native PKCE flow, comments and reactions.
+"""
+
+from .platform import LinkedIn
+
+__all__ = ["LinkedIn"]
