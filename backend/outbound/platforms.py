@@ -1,0 +1,146 @@
+"""The door to platforms: one attempt, no redirects, and a clear line between "not sent" and "no answer"."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit, urlunsplit
+
+from requests.utils import super_len
+
+from backend.core.errors import NoAnswer, NotSent
+from backend.core.ports import Answer
+
+from .mishaps import what_happened
+from .wire import FAULTS, Exchange, WatchedAdapter, WatchedSession, read_body, tls_context
+
+MAX_ANSWER_BYTES = 5 * 1024 * 1024
+
+
+class PlatformHttp:
+    """Implements `PlatformDoor` with requests. Safe to share between threads.
+
+    `sandbox_url` sends every request to `{sandbox_url}/{host}/{path}` instead of the host itself. Times are
+    in seconds, `pool_size` is the number of idle connections kept per host; `tls` replaces the context
+    that trusts the public certificate authorities.
+    """
+
+    def __init__(
+        self,
+        sandbox_url: str | None,
+        *,
+        connect_timeout: float = 5.0,
+        total_timeout: float = 30.0,
+        pool_size: int = 64,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._sandbox_url = sandbox_url.rstrip("/") if sandbox_url else None
+        self._timeouts = (connect_timeout, total_timeout)
+        self._total = total_timeout
+        self._tls = tls or tls_context()
+        self._pooled = self._session(pool_size)
+
+    def browser_url(self, url: str) -> str:
+        """The URL a browser has to open for this platform URL."""
+        return self._rewritten(url)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | BinaryIO | None = None,
+        fresh: bool = False,
+    ) -> Answer:
+        """Send one request and read the whole answer, at most 5 MB. Every status is an answer.
+
+        A file as `body` is sent in pieces, never held in memory; its length has to be known. Raises NotSent
+        when no byte left this process, NoAnswer for everything that goes wrong afterwards.
+        """
+        exchange = Exchange(seconds=self._total, most=MAX_ANSWER_BYTES)
+        try:
+            request = {
+                "params": params,
+                "headers": headers,
+                "json": json,
+                "data": form if body is None else _measured(body),
+            }
+            with exchange.watched():
+                if not fresh:
+                    return self._exchanged(self._pooled, method, url, request, exchange)
+                with self._session(pool_size=1) as session:
+                    return self._exchanged(session, method, url, request, exchange)
+        except FAULTS as error:
+            reason = what_happened(error, exchange)
+        # Raised out here so that the foreign error, whose text holds the URL with its query string, is
+        # not kept as context and cannot reach a log.
+        host = _host(url)
+        if exchange.started:
+            raise NoAnswer(f"{host} gave no usable answer: {reason}")
+        raise NotSent(f"{host} could not be reached: {reason}")
+
+    def _exchanged(
+        self,
+        session: WatchedSession,
+        method: str,
+        url: str,
+        request: Mapping[str, Any],
+        exchange: Exchange,
+    ) -> Answer:
+        with session.request(
+            method,
+            self._rewritten(url),
+            **request,
+            stream=True,
+            allow_redirects=False,
+            timeout=self._timeouts,
+        ) as response:
+            if response.status_code < 200:
+                # The final answer may follow on the same connection, which therefore is not used again.
+                response.raw.close()
+                return Answer(response.status_code, response.headers)
+            body = read_body(response.raw, exchange)
+            return Answer(response.status_code, response.headers, body)
+
+    def _session(self, pool_size: int) -> WatchedSession:
+        session = WatchedSession()
+        adapter = WatchedAdapter(self._tls, pool_size)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+    def _rewritten(self, url: str) -> str:
+        sandbox = self._sandbox_url
+        if sandbox is None or url.startswith(f"{sandbox}/"):
+            return url
+        parts = urlsplit(url)
+        path = f"/{parts.netloc}{parts.path or '/'}"
+        return sandbox + urlunsplit(("", "", path, parts.query, parts.fragment))
+
+
+def _measured(body: bytes | BinaryIO) -> bytes | BinaryIO:
+    """The body, of which requests can tell the length. Raises ValueError when it cannot.
+
+    requests would send a file of unknown length in chunks, which platforms' upload servers refuse, and an
+    empty one too.
+    """
+    if isinstance(body, bytes):
+        return body
+    length: int = super_len(body)  # type: ignore[no-untyped-call]  # untyped in types-requests
+    if length > 0:
+        return body
+    if body.read(1):
+        raise ValueError("the length of the body is not known")
+    return b""
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the platform"
+    except ValueError:
+        return "the platform"
