@@ -1,0 +1,157 @@
+"""Text as the database can hold it and people can read it."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.message import Message
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from backend.core.ports import Fetched
+
+MAX_TEXT = 100_000
+MAX_TITLE = 500
+MAX_URL = 2048
+
+# Line breaks and tabs stay; every other control character is noise, and Postgres text cannot hold NUL.
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+_UNREAD = frozenset({"script", "style", "noscript", "template", "head", "iframe", "object", "svg"})
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "br",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+_FUTURE_TOLERANCE = timedelta(days=1)
+
+
+def storable(text: str) -> str:
+    """The text without control characters and lone surrogates, line breaks as `\\n`."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+    return text.encode("utf-8", "ignore").decode("utf-8")
+
+
+def one_line(text: str, limit: int = MAX_TITLE) -> str:
+    """The text with every run of white space as one space, cut at `limit` characters."""
+    return " ".join(storable(text).split())[:limit].rstrip()
+
+
+def paragraphs(text: str) -> str:
+    """The text without empty lines and double spaces, at most MAX_TEXT characters."""
+    lines = (" ".join(line.split()) for line in storable(text).split("\n"))
+    return "\n".join(line for line in lines if line)[:MAX_TEXT].rstrip()
+
+
+def html_tree(html: bytes | str, encoding: str | None = None) -> Any | None:
+    """The HTML as an lxml tree, however broken; None when there is nothing in it. Nothing is ever loaded."""
+    if isinstance(html, str):
+        html, encoding = storable(html).encode(), "utf-8"
+    parser = lxml_html.HTMLParser(
+        encoding=encoding, recover=True, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(html, parser)
+    except etree.XMLSyntaxError:
+        return None
+
+
+def html_text(html: str) -> str:
+    """What a reader sees of the HTML, a line per block, without scripts and styles."""
+    tree = html_tree(html)
+    return "" if tree is None else paragraphs("".join(_pieces(tree)))
+
+
+def _pieces(tree: Any) -> Iterator[str]:
+    skipped = 0
+    for event, element in etree.iterwalk(tree, events=("start", "end")):
+        tag = element.tag
+        if event == "start":
+            skipped += tag in _UNREAD
+            text = element.text
+        else:
+            skipped -= tag in _UNREAD
+            text = element.tail
+        if tag in _BLOCKS:
+            yield "\n"
+        elif tag in ("td", "th"):
+            yield " "
+        if text and not skipped:
+            # A line break in the source is only a space to a reader.
+            yield " ".join(text.split("\n"))
+
+
+def web_address(url: Any, base: str) -> str | None:
+    """The URL made absolute, or None when it is not http(s) or longer than MAX_URL."""
+    if not isinstance(url, str) or not url.strip():
+        return None
+    try:
+        absolute = urljoin(base, storable(url).strip())
+        parts = urlsplit(absolute)
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.netloc or len(absolute) > MAX_URL:
+        return None
+    return absolute
+
+
+def believable(when: datetime | None, now: datetime) -> datetime | None:
+    """The date, or None when it lies in the future; up to a day ahead (a wrong zone or clock) is `now`."""
+    if when is None or when > now + _FUTURE_TOLERANCE:
+        return None
+    return min(when, now)
+
+
+def content_type(fetched: Fetched) -> tuple[str, str | None]:
+    """Media type in lower case and, where the server named a charset Python knows, that charset."""
+    header = Message()
+    header["Content-Type"] = fetched.headers.get("Content-Type", "")
+    charset = header.get_content_charset()
+    try:
+        charset = codecs.lookup(charset).name if charset else None
+    except LookupError:
+        charset = None
+    named = bool(fetched.headers.get("Content-Type"))
+    return (header.get_content_type() if named else ""), charset
+
+
+def host_of(url: str) -> str:
+    """The host name in the URL, for titles and messages."""
+    return urlsplit(url).hostname or url
