@@ -1,0 +1,123 @@
+"""JPEG, PNG, GIF and WebP, decoded to the end so that a cut or damaged one is noticed."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zlib
+from collections.abc import Callable
+from typing import BinaryIO
+
+from PIL import Image
+
+from backend.core.errors import MediaRejected
+from backend.core.ports import Inspected
+
+# LinkedIn takes 36,152,320 pixels (LinkedIn Images API docs), the others less.
+MAX_PIXELS = 40_000_000
+_LIMIT = f"the {MAX_PIXELS // 1_000_000} million that are accepted"
+
+Make = Callable[..., Inspected]
+
+_ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
+_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+)
+# Pillow's own limit, far above ours; the warning where warnings are errors.
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+# The largest image takes 160 MB while it is decoded; several at once could exhaust a small server.
+_one_at_a_time = threading.Lock()
+
+
+def jpeg(file: BinaryIO, make: Make) -> Inspected:
+    """A JPEG image. Bytes behind its end are allowed: cameras put depth maps and clips there."""
+    return _still(file, "JPEG", make)
+
+
+def png(file: BinaryIO, make: Make) -> Inspected:
+    """A PNG image with one frame that ends where it says."""
+    _ends_with(file, "PNG", b"IEND\xaeB`\x82")
+    return _still(file, "PNG", make)
+
+
+def webp(file: BinaryIO, make: Make) -> Inspected:
+    """A WebP image with one frame that ends where it says."""
+    file.seek(4)
+    (declared,) = struct.unpack("<I", file.read(4))
+    size = file.seek(0, 2)
+    if size > declared + 8:
+        raise _followed("WebP")
+    return _still(file, "WEBP", make)
+
+
+def gif(file: BinaryIO, make: Make) -> Inspected:
+    """A GIF: the kind "gif" when it moves, "image" when it does not."""
+    _ends_with(file, "GIF", b";")
+    return _still(file, "GIF", make)
+
+
+def _still(file: BinaryIO, form: str, make: Make) -> Inspected:
+    file.seek(0)
+    try:
+        with Image.open(file, formats=(form,)) as image:
+            width, height = image.size
+            _check_size(width, height)
+            moves = form != "JPEG" and getattr(image, "n_frames", 1) > 1
+            if moves and form != "GIF":
+                raise MediaRejected(
+                    f"This {form} image is animated, which platforms do not show. Save it as GIF or MP4."
+                )
+            image.seek(0)
+            with _one_at_a_time:
+                if form == "JPEG":
+                    # Decodes at an eighth of the size: all bytes are read, a 64th of the memory used.
+                    image.draft(None, (1, 1))
+                image.load()
+            if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+                width, height = height, width
+    except _BOMBS:
+        problem = MediaRejected(f"This image has far more than {_LIMIT}; make it smaller.")
+    except _FAULTS:
+        problem = MediaRejected(f"This {form} image is damaged or cut off. Export it again.")
+    else:
+        return make(
+            kind="gif" if moves else "image",
+            mime=f"image/{form.lower()}",
+            width=width,
+            height=height,
+        )
+    raise problem
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise MediaRejected(
+            f"This image has {width} x {height} pixels, more than {_LIMIT}; make it smaller."
+        )
+
+
+def _ends_with(file: BinaryIO, form: str, end: bytes) -> None:
+    """Raises MediaRejected unless the last bytes, apart from padding, are the format's own end."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 4096))
+    tail = file.read().rstrip(b"\0\r\n\t ")
+    if tail.endswith(end):
+        return
+    if end in tail and form == "PNG":
+        raise _followed(form)
+    raise MediaRejected(
+        f"This {form} image is cut off, or something follows its end. Export it again."
+    )
+
+
+def _followed(form: str) -> MediaRejected:
+    return MediaRejected(f"Something else follows the end of this {form} image. Export it again.")
