@@ -1,0 +1,125 @@
+"""The local Space as `dev` starts it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class LocalSpace:
+    """A running `python -m local.space`."""
+
+    def __init__(self, port: int = 0, extra_path: str = "") -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local.space", "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, "PYTHONPATH": f"{extra_path}{os.pathsep}{REPOSITORY / 'scripts'}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.url: str = self.ready["ready"]
+
+    def control(self, path: str, method: str = "GET", **body: Any) -> tuple[int, Any]:
+        """Ask the control path; (status, JSON)."""
+        request = urllib.request.Request(  # noqa: S310  our own loopback server
+            f"{self.url}/_control/{path}",
+            json.dumps(body).encode() if body else None,
+            {"Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  as above
+                content = answer.read()
+                return answer.status, json.loads(content) if content else None
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.loads(refused.read())
+
+    def order(self, order: str, **more: Any) -> None:
+        status, _ = self.control("orders", "POST", order=order, **more)
+        assert status == 201
+
+    def stop(self) -> int:
+        """End the process if it still runs; its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            for stream in (self.process.stdout, self.process.stderr):
+                if stream:
+                    stream.close()
+
+
+@pytest.fixture(scope="session")
+def busy_port() -> Iterator[int]:
+    """A port that is taken when the Space looks for one."""
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        yield busy.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def connections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file where the running Space notes every name looked up and every connection that leaves this machine."""
+    folder = tmp_path_factory.mktemp("watched")
+    notes = folder / "connections.txt"
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "def note(line):\n"
+        f"    with open({str(notes)!r}, 'a') as file:\n"
+        "        file.write(line + '\\n')\n"
+        "def hook(event, args):\n"
+        "    if event == 'socket.connect' and args[1][0] not in ('127.0.0.1', '::1'):\n"
+        "        note(f'connects to {args[1]}')\n"
+        "    if event == 'socket.getaddrinfo' and args[0] not in ('127.0.0.1', 'localhost', None):\n"
+        "        note(f'looks up {args[0]}')\n"
+        "sys.addaudithook(hook)\n"
+        "note('watching')\n"
+    )
+    return notes
+
+
+@pytest.fixture(scope="session")
+def running(connections: Path, busy_port: int) -> Iterator[LocalSpace]:
+    space = LocalSpace(busy_port, extra_path=str(connections.parent))
+    yield space
+    space.stop()
+
+
+@pytest.fixture
+def space(running: LocalSpace) -> LocalSpace:
+    """The running Space without orders of other tests."""
+    running.control("orders", "DELETE")
+    return running
+
+
+@pytest.fixture
+def start_space() -> Iterator[Callable[[int], LocalSpace]]:
+    """Starts Spaces of one's own, to be stopped or killed."""
+    started: list[LocalSpace] = []
+
+    def start(port: int = 0) -> LocalSpace:
+        started.append(LocalSpace(port))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
