@@ -1,0 +1,183 @@
+"""Every variable of the environment, typed and read once. Nothing else reads the environment.
+
+`.env.example` explains each variable to the operator; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message lists every variable and what is wrong with it."""
+
+
+def _split(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _origin(url: str) -> str:
+    """The origin of a URL, refusing anything that is more than one."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r} is not an http(s) origin such as https://app.example.org")
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"{url!r} must be an origin only: scheme, host and port")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+Origins = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What this process was told. Secrets are SecretStr: they do not show in logs or tracebacks."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True,
+        case_sensitive=False, populate_by_name=True,
+    )  # fmt: skip
+
+    app_env: Literal["development", "production"] = "production"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    supabase_url: str
+    supabase_key: SecretStr
+    supabase_secret_key: SecretStr
+    jwt_secret_key: SecretStr | None = None
+
+    public_url: str
+    frontend_origins: Origins
+    token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
+
+    linkedin_client_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("LINKEDIN_CLIENT_ID", "CLIENT_ID")
+    )
+    linkedin_client_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("LINKEDIN_CLIENT_SECRET", "CLIENT_SECRET")
+    )
+    linkedin_redirect_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("LINKEDIN_REDIRECT_URL", "REDIRECT_URL")
+    )
+    linkedin_version: str = Field(default="202609", pattern=r"^20\d{4}$")
+
+    writer_space: str | None = None
+    hugging_key: SecretStr | None = None
+    generation_deadline_seconds: float = Field(default=180, ge=1, le=1800)
+
+    worker_threads: int = Field(default=16, ge=1, le=256)
+    publish_lease_seconds: int = Field(default=60, ge=2, le=600)
+    platform_timeout_seconds: float = Field(default=30, ge=1, le=300)
+    source_interval_seconds: int = Field(default=1800, ge=1)
+
+    platform_sandbox_url: str | None = None
+    fetch_private_origins: Origins = ()
+
+    @field_validator("frontend_origins", "fetch_private_origins", mode="before")
+    @classmethod
+    def _read_origins(cls, value: Any) -> Any:
+        return tuple(_origin(part) for part in _split(value))
+
+    @field_validator("token_keys", mode="before")
+    @classmethod
+    def _read_keys(cls, value: Any) -> Any:
+        keys = _split(value)
+        if not keys:
+            raise ValueError("at least one key is needed")
+        for number, key in enumerate(keys, 1):
+            try:
+                raw = base64.urlsafe_b64decode(f"{key}{'=' * (-len(key) % 4)}")
+            except (binascii.Error, ValueError):
+                raw = b""
+            if len(raw) != 32:
+                raise ValueError(
+                    f"key {number} is not 32 bytes in base64url; see .env.example for how to make one"
+                )
+        return keys
+
+    @field_validator("supabase_url", "public_url", "platform_sandbox_url")
+    @classmethod
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError("must be an http(s) URL without a query")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Settings:
+        if bool(self.linkedin_client_id) != bool(self.linkedin_client_secret):
+            raise ValueError(
+                "LINKEDIN_CLIENT_ID and LINKEDIN_CLIENT_SECRET go together: one of them is missing"
+            )
+        if self.platform_timeout_seconds >= self.publish_lease_seconds:
+            raise ValueError(
+                "PLATFORM_TIMEOUT_SECONDS must stay below PUBLISH_LEASE_SECONDS, or a slow answer outlives its lease"
+            )
+        if self.app_env == "production":
+            refused = [
+                name
+                for name, wrong in (
+                    ("PLATFORM_SANDBOX_URL must not be set", self.platform_sandbox_url is not None),
+                    ("FETCH_PRIVATE_ORIGINS must not be set", bool(self.fetch_private_origins)),
+                    ("PUBLIC_URL must be https", not self.public_url.startswith("https://")),
+                    ("SUPABASE_URL must be https", not self.supabase_url.startswith("https://")),
+                )
+                if wrong
+            ]
+            if refused:
+                raise ValueError(f"with APP_ENV=production: {'; '.join(refused)}")
+        return self
+
+    @property
+    def linkedin_redirect_uri(self) -> str:
+        """Where LinkedIn sends the browser back; registered with the app, character by character."""
+        return self.linkedin_redirect_url or f"{self.public_url}/api/platforms/linkedin/callback"
+
+    def token_key_bytes(self) -> tuple[bytes, ...]:
+        """The sealing keys, newest first, 32 bytes each."""
+        values = (key.get_secret_value() for key in self.token_keys)
+        return tuple(
+            base64.urlsafe_b64decode(f"{value}{'=' * (-len(value) % 4)}") for value in values
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment (and `.env`). Raises SettingsError with one line per variable, without any value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = str(problem["loc"][0]).upper() if problem["loc"] else "the environment"
+            message = (
+                "is missing"
+                if problem["type"] == "missing"
+                else problem["msg"].removeprefix("Value error, ")
+            )
+            lines.append(f"  {name}: {message}")
+        raise SettingsError(
+            "Lin cannot start:\n" + "\n".join(lines) + "\nSee .env.example."
+        ) from None
