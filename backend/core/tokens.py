@@ -1,0 +1,51 @@
+"""From sealed tokens to usable ones and back, bound to their account."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .ports import Tokens
+from .records import SealedTokens
+
+
+class Sealer(Protocol):
+    """Authenticated encryption bound to a name. `open` raises SealBroken."""
+
+    def seal(self, text: str, *, bound_to: str) -> str: ...
+
+    def open(self, sealed: str, *, bound_to: str) -> str: ...
+
+    def is_stale(self, sealed: str) -> bool: ...
+
+
+def seal_tokens(sealer: Sealer, account_id: str, tokens: Tokens) -> SealedTokens:
+    """Tokens as they are stored; each opens only for this account and this purpose."""
+    return SealedTokens(
+        access_token_sealed=sealer.seal(tokens.access_token, bound_to=f"{account_id}:access"),
+        refresh_token_sealed=sealer.seal(tokens.refresh_token, bound_to=f"{account_id}:refresh")
+        if tokens.refresh_token
+        else None,
+        access_token_expires_at=tokens.expires_at,
+        refresh_token_expires_at=tokens.refresh_expires_at,
+    )
+
+
+def open_tokens(
+    sealer: Sealer, account_id: str, sealed: SealedTokens, scopes: tuple[str, ...] = ()
+) -> Tokens:
+    """The tokens in the clear. Raises SealBroken."""
+    return Tokens(
+        access_token=sealer.open(sealed.access_token_sealed, bound_to=f"{account_id}:access"),
+        expires_at=sealed.access_token_expires_at,
+        refresh_token=sealer.open(sealed.refresh_token_sealed, bound_to=f"{account_id}:refresh")
+        if sealed.refresh_token_sealed
+        else None,
+        refresh_expires_at=sealed.refresh_token_expires_at,
+        scopes=scopes,
+    )
+
+
+def is_stale(sealer: Sealer, sealed: SealedTokens) -> bool:
+    """Whether any part was sealed with an older key than the newest."""
+    parts = (sealed.access_token_sealed, sealed.refresh_token_sealed)
+    return any(sealer.is_stale(part) for part in parts if part)
