@@ -1,0 +1,49 @@
+"""When to try again: pure functions of what happened, so that each rule can be read and tested alone."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+FIRST_STEP_SECONDS = 30.0
+LONGEST_STEP_SECONDS = 3600.0
+LONGEST_HINT_SECONDS = 24 * 3600.0
+
+
+def retry_delay(
+    failures: int, *, throttled: bool, hint_seconds: float | None, draw: random.Random
+) -> float:
+    """Seconds until the next try after `failures` earlier ones (0 for the first failure).
+
+    Steps of 30 s double up to an hour. Network faults draw anywhere in the step (full jitter); throttling keeps at
+    least half of it, because draws near zero would use up all tries inside one limit window. A platform's own hint is
+    a floor, capped at a day, with up to a tenth more.
+    """
+    step: float = min(FIRST_STEP_SECONDS * 2**failures, LONGEST_STEP_SECONDS)
+    own = step * (0.5 + draw.random() / 2 if throttled else draw.random())
+    if hint_seconds is None:
+        return own
+    floor = min(max(hint_seconds, 0.0), LONGEST_HINT_SECONDS)
+    return max(own, floor * (1 + draw.random() / 10))
+
+
+def next_fetch_delay(interval_seconds: int, failures: int) -> int:
+    """Seconds until a source is read again: the interval, doubled with every failure in a row, up to a day."""
+    return int(
+        min(interval_seconds * 2 ** min(failures, 10), max(LONGEST_HINT_SECONDS, interval_seconds))
+    )
+
+
+def retry_after_seconds(value: str | None, now: datetime) -> float | None:
+    """The seconds a Retry-After header asks for; it holds seconds or an HTTP date (RFC 9110, 10.2.3). None if unusable."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

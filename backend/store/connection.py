@@ -1,0 +1,84 @@
+"""The connection to the Supabase project: one pool of HTTP/1.1 connections for everything."""
+
+from __future__ import annotations
+
+import httpx
+from postgrest import SyncPostgrestClient
+from supabase_auth.errors import AuthApiError, AuthError
+
+from supabase import Client, ClientOptions, create_client
+
+from ..core.errors import NotAllowed, Unavailable
+from .calls import Calls
+from .files import Files
+from .service import Service
+from .user import AsUser
+
+
+class Supabase:
+    """A Supabase project. Safe to share between threads.
+
+    One `httpx.Client` with a pool serves all calls: the library's default is HTTP/2, which fails when threads share it,
+    and a client per request would open a connection per request.
+    """
+
+    def __init__(
+        self, url: str, publishable_key: str, secret_key: str, *, connections: int = 64
+    ) -> None:
+        self._url = url
+        self._publishable_key = publishable_key
+        self._http = httpx.Client(
+            http2=False,
+            timeout=httpx.Timeout(15, connect=5),
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=20,
+            ),
+            trust_env=False,
+        )
+        client = self._client(secret_key)
+        self.service = Service(Calls(client.postgrest), Files(client.storage, self._http))
+        self._auth = self._client(publishable_key).auth
+
+    def as_user(self, access_token: str) -> AsUser:
+        """Access as the owner of a verified access token: row-level security decides."""
+        postgrest = SyncPostgrestClient(
+            f"{self._url}/rest/v1",
+            headers={"apikey": self._publishable_key, "Authorization": f"Bearer {access_token}"},
+            http_client=self._http,
+            retry_enabled=False,
+        )
+        return AsUser(Calls(postgrest))
+
+    def confirmed_session(self, access_token: str) -> bool:
+        """Whether Auth still knows this token's session and its user has a confirmed address.
+
+        Raises NotAllowed when the session has ended, Unavailable when Auth does not answer.
+        """
+        try:
+            answer = self._auth.get_user(access_token)
+        except AuthApiError as error:
+            if error.status >= 500:
+                raise Unavailable(
+                    "Sign-in cannot be checked right now; try again in a moment."
+                ) from error
+            raise NotAllowed("This session has ended; sign in again.") from error
+        except (AuthError, httpx.HTTPError) as error:
+            raise Unavailable(
+                "Sign-in cannot be checked right now; try again in a moment."
+            ) from error
+        return answer is not None and answer.user.email_confirmed_at is not None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def _client(self, key: str) -> Client:
+        options = ClientOptions(
+            httpx_client=self._http,
+            auto_refresh_token=False,
+            persist_session=False,
+            postgrest_client_retry=False,
+        )
+        return create_client(self._url, key, options)

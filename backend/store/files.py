@@ -1,0 +1,69 @@
+"""The bytes of media, in the Storage bucket `media`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import httpx
+from storage3 import SyncStorageClient
+from storage3.exceptions import StorageApiError
+
+from ..core.errors import NotFound, Unavailable
+
+_CHUNK = 1 << 20
+
+
+class Files:
+    """Reads and writes objects of the bucket with the service key."""
+
+    def __init__(self, storage: SyncStorageClient, http: httpx.Client) -> None:
+        self._bucket = storage.from_("media")
+        self._http = http
+
+    @contextmanager
+    def open(self, path: str, *, max_bytes: int = 600_000_000) -> Iterator[BinaryIO]:
+        """The object's bytes as a file on disk, removed afterwards; memory use does not grow with the size.
+
+        Raises NotFound, Unavailable.
+        """
+        try:
+            signed = self._bucket.create_signed_url(path, 300)["signedURL"]
+        except StorageApiError as error:
+            raise NotFound("The file is not in the storage.") from error
+        except httpx.HTTPError as error:
+            raise Unavailable("The storage does not answer; try again in a moment.") from error
+        with tempfile.TemporaryFile(prefix="lin-media-") as file:
+            try:
+                with self._http.stream(
+                    "GET", str(signed), timeout=httpx.Timeout(60, connect=5)
+                ) as answer:
+                    if answer.status_code in (400, 404):
+                        raise NotFound("The file is not in the storage.")
+                    answer.raise_for_status()
+                    for chunk in answer.iter_bytes(_CHUNK):
+                        file.write(chunk)
+                        if file.tell() > max_bytes:
+                            raise NotFound(f"The file is larger than {max_bytes} bytes.")
+            except httpx.HTTPError as error:
+                raise Unavailable("The storage does not answer; try again in a moment.") from error
+            file.seek(0)
+            yield file
+
+    def put(self, path: str, content: bytes, mime: str) -> None:
+        """Store an object, replacing an older one at this path. Raises Unavailable."""
+        try:
+            self._bucket.upload(path, content, {"content-type": mime, "upsert": "true"})
+        except (StorageApiError, httpx.HTTPError) as error:
+            raise Unavailable(
+                "The storage does not take the file; try again in a moment."
+            ) from error
+
+    def remove(self, path: str) -> None:
+        """Remove an object; one that is gone already is no error. Raises Unavailable."""
+        try:
+            self._bucket.remove([path])
+        except (StorageApiError, httpx.HTTPError) as error:
+            raise Unavailable("The storage does not answer; try again in a moment.") from error

@@ -1,0 +1,69 @@
+"""What a signed-in user may do through Flask, under row-level security."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ..core.errors import NotFound
+from .calls import Calls
+
+_GENERATION = "id,status,progress,output,error_class,error,space,created_at,started_at,finished_at"
+_TARGET = "id,account_id,text_override,options,state,due_at,next_attempt_at,attempts,external_id,external_id_unknown,external_url,error_class,error,published_at"
+
+
+class AsUser:
+    """One caller's access. Rows of others do not exist here: they are NotFound."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def platforms(self) -> list[dict[str, Any]]:
+        """The platforms with their limits, by name."""
+        rows: list[dict[str, Any]] = self._calls.run(
+            self._calls.table("platforms").select("id,name,limits,enabled").order("name")
+        )
+        return rows
+
+    def account(self, account_id: str) -> dict[str, Any]:
+        """One of the caller's accounts. Raises NotFound."""
+        return self._one(
+            "social_accounts",
+            "id,platform_id,external_id,account_name,kind,status",
+            account_id,
+            "account",
+        )
+
+    def post(self, post_id: str) -> dict[str, Any]:
+        """A post with its targets and media. Raises NotFound."""
+        columns = (
+            f"id,text,status,scheduled_at,post_targets({_TARGET},social_accounts(platform_id,account_name,external_id,kind)),"
+            "post_media(position,media(id,kind,mime,bytes,width,height,alt_text,status,path))"
+        )
+        return self._one("posts", columns, post_id, "post")
+
+    def schedule_post(self, post_id: str, at: datetime | None = None) -> dict[str, Any]:
+        """Schedule a post (None: for now). Raises NotFound, InvalidInput with every violation, Conflict."""
+        row: dict[str, Any] = self._calls.rpc(
+            "schedule_post", post=post_id, at=at.isoformat() if at else None
+        )
+        return row
+
+    def request_generation(self, wanted: dict[str, Any]) -> str:
+        """Queue a generation; returns its id. Raises NotFound, InvalidInput, TooMany."""
+        return str(self._calls.rpc("request_generation", input=wanted))
+
+    def cancel_generation(self, generation_id: str) -> bool:
+        """Stop a generation; False when it had ended. Raises NotFound."""
+        return bool(self._calls.rpc("cancel_generation", generation=generation_id))
+
+    def generation(self, generation_id: str) -> dict[str, Any]:
+        """A generation with its state and result. Raises NotFound."""
+        return self._one("generations", _GENERATION, generation_id, "generation")
+
+    def _one(self, table: str, columns: str, row_id: str, name: str) -> dict[str, Any]:
+        rows = self._calls.run(self._calls.table(table).select(columns).eq("id", row_id).limit(1))
+        if not rows:
+            raise NotFound(f"There is no such {name}.")
+        row: dict[str, Any] = rows[0]
+        return row
