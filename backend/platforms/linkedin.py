@@ -1,0 +1,240 @@
+"""LinkedIn: OAuth 2.0, and posts of a member with text, images, a document or a video.
+
+Facts: LinkedIn documentation of OAuth 2.0, Sign In with OpenID Connect, and the Posts, Images, Videos and Documents
+APIs (2026-09). What is seen in practice but not documented is said where it matters.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ..core.errors import NoAnswer
+from ..core.ports import Answer, Content, Identity, PlatformDoor, Published, Tokens, Violation
+from .linkedin_errors import raise_for, raise_for_oauth
+from .linkedin_media import LinkedInMedia
+from .little_text import escape
+
+log = logging.getLogger("lin.platforms.linkedin")
+
+
+class LinkedIn:
+    """LinkedIn for apps with "Sign In with LinkedIn using OpenID Connect" and "Share on LinkedIn" (both self-serve)."""
+
+    name = "linkedin"
+    AUTHORIZE = "https://www.linkedin.com/oauth/v2/authorization"
+    TOKEN = "https://www.linkedin.com/oauth/v2/accessToken"  # noqa: S105 - an address
+    REVOKE = "https://www.linkedin.com/oauth/v2/revoke"
+    USERINFO = "https://api.linkedin.com/v2/userinfo"
+    REST = "https://api.linkedin.com/rest"
+
+    # name and picture need `profile`, the id needs `openid`, posting needs `w_member_social`; the address is not needed
+    SCOPES = ("openid", "profile", "w_member_social")
+    TEXT_MAX = 3000
+    ALT_TEXT_MAX = 4086
+    VISIBILITIES = ("PUBLIC", "CONNECTIONS", "LOGGED_IN")
+    IMAGES_MAX = 20
+
+    def __init__(
+        self,
+        door: PlatformDoor,
+        *,
+        client_id: str | None,
+        client_secret: str | None,
+        version: str,
+        media_grace_seconds: float = 4.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._door = door
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._version = version
+        self._media = LinkedInMedia(self._rest, door, media_grace_seconds, pause)
+
+    @property
+    def configured(self) -> bool:
+        """Whether client id and secret are set."""
+        return bool(self._client_id and self._client_secret)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes asked for and required."""
+        return self.SCOPES
+
+    # ---------------------------------------------------------------- OAuth and identity
+
+    def authorization_url(self, *, state: str, redirect_uri: str, verifier: str) -> str:
+        """The consent page. LinkedIn's web flow takes no PKCE challenge, so the verifier is not used."""
+        query = urlencode(
+            {
+                "response_type": "code",
+                "client_id": self._client_id or "",
+                "redirect_uri": redirect_uri,
+                "state": state,
+                "scope": " ".join(self.SCOPES),
+            },
+            quote_via=quote,
+        )
+        return self._door.browser_url(f"{self.AUTHORIZE}?{query}")
+
+    def exchange_code(
+        self, *, code: str, redirect_uri: str, verifier: str, now: datetime
+    ) -> Tokens:
+        """A code for tokens. Credentials go in the form: LinkedIn does not take HTTP Basic here."""
+        answer = self._door.send(
+            "POST",
+            self.TOKEN,
+            form={
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": redirect_uri,
+                "client_id": self._client_id or "",
+                "client_secret": self._client_secret or "",
+            },
+        )
+        raise_for_oauth(answer)
+        body = answer.json()
+        if not isinstance(body, dict) or not body.get("access_token"):
+            raise NoAnswer("LinkedIn's answer holds no access token")
+        return Tokens(
+            access_token=str(body["access_token"]),
+            expires_at=_end(now, body.get("expires_in")),
+            refresh_token=body.get("refresh_token") or None,
+            refresh_expires_at=_end(now, body.get("refresh_token_expires_in")),
+            # separated by spaces as documented; commas are seen as well
+            scopes=tuple(str(body.get("scope") or "").replace(",", " ").split()),
+        )
+
+    def identity(self, tokens: Tokens) -> Identity:
+        """The member, from OpenID Connect's userinfo. `sub` is stable for this app; name and picture may change."""
+        answer = self._door.send("GET", self.USERINFO, headers=_bearer(tokens))
+        raise_for(answer, creating=False)
+        body = answer.json()
+        if not isinstance(body, dict) or not body.get("sub"):
+            raise NoAnswer("LinkedIn's answer names no member")
+        name = body.get("name") or " ".join(
+            filter(None, (body.get("given_name"), body.get("family_name")))
+        )
+        return Identity(
+            external_id=str(body["sub"]),
+            account_name=name or "LinkedIn member",
+            given_name=body.get("given_name"),
+            family_name=body.get("family_name"),
+            picture_url=body.get("picture"),
+        )
+
+    def revoke(self, tokens: Tokens) -> None:
+        """End the token. The address is used by clients but not documented, so a failure is the caller's to ignore."""
+        answer = self._door.send(
+            "POST",
+            self.REVOKE,
+            form={
+                "client_id": self._client_id or "",
+                "client_secret": self._client_secret or "",
+                "token": tokens.access_token,
+            },
+        )
+        raise_for_oauth(answer)
+
+    # ---------------------------------------------------------------- content
+
+    def render(self, text: str) -> str:
+        """The commentary as it is sent: little text, hashtags kept."""
+        return escape(text)
+
+    def violations(self, content: Content) -> Sequence[Violation]:
+        """What LinkedIn would refuse, before anything is sent. The text counts as it is read, before escaping."""
+        found = []
+        if len(content.text) > self.TEXT_MAX:
+            found.append(
+                Violation(
+                    "text",
+                    f"The text is {len(content.text)} characters long; LinkedIn takes at most {self.TEXT_MAX}.",
+                )
+            )
+        if not content.text.strip() and not content.attachments:
+            found.append(Violation("text", "The post has neither text nor media."))
+        visibility = content.options.get("visibility", "PUBLIC")
+        if visibility not in self.VISIBILITIES:
+            found.append(
+                Violation(
+                    "options.visibility",
+                    f"The visibility must be one of {', '.join(self.VISIBILITIES)}.",
+                )
+            )
+        kinds = {"image" if a.kind == "gif" else a.kind for a in content.attachments}
+        if len(kinds) > 1:
+            found.append(
+                Violation("media", "LinkedIn does not take files of different kinds in one post.")
+            )
+        if "audio" in kinds:
+            found.append(Violation("media", "LinkedIn does not take audio files."))
+        limit = self.IMAGES_MAX if kinds == {"image"} else 1
+        if len(content.attachments) > limit:
+            found.append(
+                Violation("media", f"LinkedIn takes at most {limit} such file(s) in one post.")
+            )
+        found += [
+            Violation(
+                "media.alt_text",
+                f"The alt text is {len(a.alt_text)} characters long; LinkedIn takes at most {self.ALT_TEXT_MAX}.",
+            )
+            for a in content.attachments
+            if a.alt_text and len(a.alt_text) > self.ALT_TEXT_MAX
+        ]
+        return found
+
+    def prepare(self, tokens: Tokens, identity: Identity, content: Content) -> dict[str, Any]:
+        """Upload the media; returns the body of the create call. Repeatable: unused uploads are invisible."""
+        author = f"urn:li:person:{identity.external_id}"
+        body: dict[str, Any] = {
+            "author": author,
+            "commentary": self.render(content.text),
+            "visibility": content.options.get("visibility", "PUBLIC"),
+            "distribution": {
+                "feedDistribution": "MAIN_FEED",
+                "targetEntities": [],
+                "thirdPartyDistributionChannels": [],
+            },
+            "lifecycleState": "PUBLISHED",
+            "isReshareDisabledByAuthor": False,
+        }
+        if content.attachments:
+            body["content"] = self._media.upload(tokens, author, content)
+        return body
+
+    def publish(self, tokens: Tokens, prepared: Any) -> Published:
+        """Create the post. 201 means it exists, even without an id; what is not a clear refusal leaves it unknown."""
+        answer = self._rest("POST", "/posts", tokens, json=prepared, fresh=True)
+        raise_for(answer, creating=True)
+        urn = answer.headers.get("x-restli-id") or None
+        return Published(
+            external_id=urn,
+            external_url=f"https://www.linkedin.com/feed/update/{urn}/" if urn else None,
+            http_status=answer.status,
+            request_id=answer.headers.get("x-li-request-id") or answer.headers.get("x-li-uuid"),
+        )
+
+    def _rest(
+        self, method: str, path: str, tokens: Tokens, *, json: Any = None, params: Mapping[str, str] | None = None, fresh: bool = False
+    ) -> Answer:  # fmt: skip
+        headers = {
+            **_bearer(tokens),
+            "LinkedIn-Version": self._version,
+            "X-Restli-Protocol-Version": "2.0.0",
+        }
+        return self._door.send(
+            method, f"{self.REST}{path}", headers=headers, params=params, json=json, fresh=fresh
+        )
+
+
+def _bearer(tokens: Tokens) -> dict[str, str]:
+    return {"Authorization": f"Bearer {tokens.access_token}"}
+
+
+def _end(now: datetime, seconds: Any) -> datetime | None:
+    return now + timedelta(seconds=int(seconds)) if seconds else None
