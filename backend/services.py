@@ -1,0 +1,192 @@
+"""The composition root: the only place that builds real things. wsgi.py and worker.py use it, tests may build their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from .auth import Authenticator, SigningKeys
+from .core.checking import MediaChecker
+from .core.connecting import Connector
+from .core.dispatching import Dispatcher
+from .core.errors import Unavailable
+from .core.generating import Generator
+from .core.ports import Platform
+from .core.publishing import Publisher
+from .core.reading import SourceFetcher
+from .media.inspecting import Inspector
+from .outbound import PlatformHttp, PublicHttp
+from .platforms import PLATFORMS
+from .sealing import Sealer
+from .settings import Settings
+from .sources import Reader
+from .spaces import SPACES
+from .store import Supabase
+
+log = logging.getLogger("lin.services")
+
+# Generations a web process runs at once; more wait in the table, where workers pick them up.
+WEB_GENERATIONS = 8
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the web process hands to its views."""
+
+    settings: Settings
+    supabase: Supabase
+    authenticator: Authenticator
+    platforms: Mapping[str, Platform]
+    connector: Connector
+    run_generation: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class WorkerServices:
+    """What the worker hands to its jobs."""
+
+    settings: Settings
+    supabase: Supabase
+    name: str
+    stopping: threading.Event
+    dispatcher: Dispatcher
+    fetcher: SourceFetcher
+    checker: MediaChecker
+    generator: Generator
+
+
+def build(settings: Settings) -> Services:
+    """Everything the web process needs."""
+    supabase, sealer, platforms = (
+        _supabase(settings),
+        Sealer(settings.token_key_bytes()),
+        _platforms(settings),
+    )
+    connector = Connector(
+        supabase.service,
+        platforms,
+        sealer,
+        redirect_uris={"linkedin": settings.linkedin_redirect_uri},
+        allowed_origins=settings.frontend_origins,
+        require_browser=settings.app_env == "production",
+    )
+    return Services(
+        settings, supabase, _authenticator(settings, supabase), platforms, connector,
+        _background(_generator(settings, supabase)),
+    )  # fmt: skip
+
+
+def build_worker(settings: Settings) -> WorkerServices:
+    """Everything a worker needs."""
+    supabase, stopping = _supabase(settings), threading.Event()
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    publisher = Publisher(
+        supabase.service,
+        _platforms(settings),
+        Sealer(settings.token_key_bytes()),
+        request_seconds=settings.platform_timeout_seconds,
+        stopping=stopping,
+        draw=random.Random(),  # noqa: S311 - jitter, not a secret
+    )
+    dispatcher = Dispatcher(
+        supabase.service, publisher,
+        worker=name, threads=settings.worker_threads, lease_seconds=settings.publish_lease_seconds,
+    )  # fmt: skip
+    return WorkerServices(
+        settings, supabase, name, stopping, dispatcher,
+        SourceFetcher(supabase.service, _public_door(settings), Reader(), settings.source_interval_seconds),
+        MediaChecker(supabase.service, Inspector()),
+        _generator(settings, supabase),
+    )  # fmt: skip
+
+
+def _supabase(settings: Settings) -> Supabase:
+    return Supabase(
+        settings.supabase_url,
+        settings.supabase_key.get_secret_value(),
+        settings.supabase_secret_key.get_secret_value(),
+    )
+
+
+def _platforms(settings: Settings) -> dict[str, Platform]:
+    door = PlatformHttp(
+        settings.platform_sandbox_url, total_timeout=settings.platform_timeout_seconds
+    )
+    secret = settings.linkedin_client_secret
+    options: dict[str, dict[str, Any]] = {
+        "linkedin": {
+            "client_id": settings.linkedin_client_id,
+            "client_secret": secret.get_secret_value() if secret else None,
+            "version": settings.linkedin_version,
+            # the sandbox's media is usable at once; LinkedIn's takes a few seconds
+            "media_grace_seconds": 0.0 if settings.platform_sandbox_url else 4.0,
+        }
+    }
+    return {name: platform(door, **options[name]) for name, platform in PLATFORMS.items()}
+
+
+def _public_door(settings: Settings) -> PublicHttp:
+    return PublicHttp(settings.fetch_private_origins)
+
+
+def _generator(settings: Settings, supabase: Supabase) -> Generator:
+    token = settings.hugging_key.get_secret_value() if settings.hugging_key else None
+    writer = SPACES["writer"](settings.writer_space, token=token) if settings.writer_space else None
+    return Generator(
+        supabase.service, writer, _public_door(settings), Reader(), Inspector(),
+        deadline_seconds=settings.generation_deadline_seconds,
+    )  # fmt: skip
+
+
+def _authenticator(settings: Settings, supabase: Supabase) -> Authenticator:
+    door = PlatformHttp(None, total_timeout=10)
+    address = f"{settings.supabase_url}/auth/v1/.well-known/jwks.json"
+
+    def fetch_keys() -> dict[str, Any]:
+        try:
+            answer = door.send("GET", address)
+            document = answer.json() if answer.status == 200 else None
+        except Exception as error:
+            raise Unavailable("The project's signing keys cannot be read right now.") from error
+        if not isinstance(document, dict):
+            raise Unavailable("The project's signing keys cannot be read right now.")
+        return document
+
+    legacy = settings.jwt_secret_key.get_secret_value() if settings.jwt_secret_key else None
+    return Authenticator(
+        SigningKeys(fetch_keys),
+        issuer=f"{settings.supabase_url}/auth/v1",
+        legacy_secret=legacy,
+        session_check=supabase.confirmed_session,
+    )
+
+
+def _background(generator: Generator) -> Callable[[str], None]:
+    """Start generations on threads of this process. What does not find a free one is picked up by a worker."""
+    pool = ThreadPoolExecutor(WEB_GENERATIONS, thread_name_prefix="generate")
+    free = threading.BoundedSemaphore(WEB_GENERATIONS)
+
+    def run(generation_id: str) -> None:
+        if not free.acquire(blocking=False):
+            return
+        pool.submit(work, generation_id)
+
+    def work(generation_id: str) -> None:
+        try:
+            generator.run(generation_id)
+        except Exception:
+            log.exception(
+                "a generation could not be run; a worker takes over",
+                extra={"generation_id": generation_id},
+            )
+        finally:
+            free.release()
+
+    return run
