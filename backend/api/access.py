@@ -1,0 +1,57 @@
+"""Who may call a view. Checked before anything of the request is parsed; a view without a mark is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from ..auth import Authenticator, CurrentUser
+from ..logs import bind
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_OPEN_BLUEPRINTS = ("openapi", "swagger")
+
+
+def open_to_all(view: View) -> View:
+    """Anybody may call this view."""
+    view.access = "open"  # type: ignore[attr-defined] # a mark on the function, read below
+    return view
+
+
+def signed_in(view: View) -> View:
+    """Signed-in users may call this view."""
+    view.access = "signed_in"  # type: ignore[attr-defined] # a mark on the function, read below
+    return view
+
+
+def live_session(view: View) -> View:
+    """For views that act outside: the session must live (known for a minute at most) and the address be confirmed."""
+    view.access = "live_session"  # type: ignore[attr-defined] # a mark on the function, read below
+    return view
+
+
+def current_user() -> CurrentUser:
+    """The caller of this request."""
+    user: CurrentUser = g.user
+    return user
+
+
+def register(app: Flask, authenticator: Authenticator) -> None:
+    """Check every request by the mark of its view."""
+
+    @app.before_request
+    def check() -> None:
+        if request.endpoint is None or request.method == "OPTIONS":
+            return  # 404 and 405 and CORS tell nothing
+        if request.endpoint.partition(".")[0] in _OPEN_BLUEPRINTS:
+            return
+        access = getattr(current_app.view_functions[request.endpoint], "access", "live_session")
+        if access == "open":
+            return
+        g.user = authenticator.user(request.headers.get("Authorization"))
+        bind(user_id=g.user.id)
+        if access == "live_session":
+            authenticator.require_live_session(g.user)

@@ -1,0 +1,70 @@
+"""Whether this installation works: live means the process answers, ready means posts go out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, jsonify
+from flask.wrappers import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+
+from ..core.errors import Unavailable
+from .access import open_to_all
+
+api = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="Health")])
+
+# a worker says that it lives every few seconds
+HEARTBEAT_SECONDS = 45
+# older than the worker's poll plus a long queue; beyond it something is wrong
+OLDEST_DUE_SECONDS = 300
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: str = "live"
+
+
+class Ready(BaseModel):
+    """Each part and what is wrong with it (empty: nothing)."""
+
+    status: str
+    database: str
+    worker: str
+    queue: str
+
+
+@api.get("/live", responses={200: Live}, summary="The process answers")
+@open_to_all
+def live() -> dict[str, str]:
+    return {"status": "live"}
+
+
+@api.get("/ready", responses={200: Ready, 503: Ready}, summary="Posts go out")
+@open_to_all
+def ready() -> Response:
+    parts = _parts()
+    is_ready = not any(parts.values())
+    answer: Response = jsonify({"status": "ready" if is_ready else "not ready", **parts})
+    answer.status_code = 200 if is_ready else 503
+    return answer
+
+
+def _parts() -> dict[str, str]:
+    try:
+        health: dict[str, Any] = current_app.extensions["lin"].supabase.service.system_health()
+    except Unavailable:
+        return {"database": "Supabase does not answer", "worker": "unknown", "queue": "unknown"}
+    age, late = health["heartbeat_age_seconds"], health["oldest_due_seconds"]
+    worker = (
+        ""
+        if age is not None and age <= HEARTBEAT_SECONDS
+        else "no worker has been heard of" + (f" for {age:.0f} s" if age is not None else "")
+    )
+    queue = (
+        ""
+        if late is None or late <= OLDEST_DUE_SECONDS
+        else f"the oldest due post waits for {late:.0f} s"
+    )
+    return {"database": "", "worker": worker, "queue": queue}

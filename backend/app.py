@@ -1,0 +1,98 @@
+"""The Flask application: blueprints, error handlers, CORS, request ids. Nothing else."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+from flask import Response, g, make_response, redirect, request
+from flask_cors import CORS
+from flask_openapi3 import Info, OpenAPI
+
+from . import logs, problems
+from .api import access, generations, health, platforms, posts
+from .problems import ProblemBody
+from .services import Services
+
+MAX_BODY_BYTES = 1_000_000
+_REQUEST_ID = re.compile(r"[\w-]{8,64}")
+
+
+def create_app(services: Services) -> OpenAPI:
+    """The application, wired to these services."""
+    app = OpenAPI(
+        "lin",
+        info=Info(
+            title="Lin", version="0.1.0", description="Connect, draft, schedule, publish once."
+        ),
+        security_schemes={"supabase": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        responses=dict.fromkeys((401, 403, 404, 409, 422, 429, 503), ProblemBody),
+        validation_error_status=422,
+        validation_error_model=ProblemBody,
+        validation_error_callback=problems.validation_problem,
+        doc_prefix="/docs",
+        static_folder=None,
+    )
+    app.extensions["lin"] = services
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's default provider has it
+    _number_requests(app)
+    problems.register(app)
+    access.register(app, services.authenticator)
+    for blueprint in (platforms.api, posts.api, generations.api, health.api):
+        app.register_api(blueprint)
+    CORS(
+        app,
+        resources=r"/api/*",
+        origins=list(services.settings.frontend_origins),
+        supports_credentials=True,
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "Prefer",
+            "X-Request-ID",
+            "Last-Event-ID",
+        ],
+        expose_headers=["X-Request-ID", "Preference-Applied", "Idempotent-Replayed", "Retry-After"],
+        max_age=600,
+    )
+
+    @app.get("/openapi.json", doc_ui=False)
+    @access.open_to_all
+    def openapi_json() -> Response:
+        answer = make_response(app.json.response(app.api_doc))
+        return answer
+
+    @app.get("/", doc_ui=False)
+    @access.open_to_all
+    def home() -> Response:
+        return redirect("/docs/swagger")  # type: ignore[return-value] # werkzeug's Response, which Flask takes as it is
+
+    return app
+
+
+def _number_requests(app: OpenAPI) -> None:
+    """Give every request an id, in its logs and in its answer; one sent by a proxy is kept."""
+
+    @app.before_request
+    def number() -> None:
+        logs.clear()
+        sent = request.headers.get("X-Request-ID", "")
+        g.request_id = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8)
+        g.started = time.monotonic()
+        logs.bind(request_id=g.request_id)
+
+    @app.after_request
+    def answer(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        app.logger.info(
+            "request",
+            extra={
+                "method": request.method, "path": request.path, "status": response.status_code,
+                "ms": round((time.monotonic() - g.get("started", time.monotonic())) * 1000, 1),
+            },
+        )  # fmt: skip
+        return response

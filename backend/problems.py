@@ -1,0 +1,127 @@
+"""Errors over HTTP: RFC 9457 `application/problem+json`, one shape on every route."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g, jsonify
+from pydantic import BaseModel, Field, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from .core.errors import (
+    Conflict,
+    FetchError,
+    InvalidInput,
+    LinError,
+    NotAllowed,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
+
+log = logging.getLogger("lin.http")
+
+
+class FieldError(BaseModel):
+    """One thing wrong with one field of the request."""
+
+    field: str = Field(examples=["redirect_to"])
+    message: str = Field(examples=["must be a URL of one of this server's frontends"])
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["redirect_to must be a URL of one of this server's frontends."])
+    request_id: str
+    errors: list[FieldError] | None = None
+
+
+class Unauthorized(LinError):
+    """No usable token. `check` is a short word for the check that failed; it goes into WWW-Authenticate."""
+
+    def __init__(self, message: str, check: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+_STATUS: tuple[tuple[type[LinError], int], ...] = (
+    (Unauthorized, 401),
+    (NotAllowed, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (InvalidInput, 422),
+    (FetchError, 422),
+    (TooMany, 429),
+    (Unavailable, 503),
+)
+
+
+def problem(status: int, detail: str, *, errors: list[dict[str, str]] | None = None) -> Response:
+    """A problem answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": g.get("request_id", ""),
+    }
+    if errors:
+        body["errors"] = errors
+    answer = jsonify(body)
+    answer.status_code = status
+    answer.content_type = "application/problem+json"
+    if status == 503:
+        answer.headers["Retry-After"] = "5"
+    return answer
+
+
+def validation_problem(error: ValidationError) -> Response:
+    """What pydantic found wrong with a request, field by field."""
+    errors = [
+        {
+            "field": ".".join(str(part) for part in item["loc"]) or "body",
+            "message": item["msg"].removeprefix("Value error, "),
+        }
+        for item in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    fields = ", ".join(dict.fromkeys(item["field"] for item in errors))
+    return problem(422, f"The request cannot be used; look at {fields}.", errors=errors)
+
+
+def register(app: Flask) -> None:
+    """Install the handlers."""
+
+    @app.errorhandler(LinError)
+    def lin_error(error: LinError) -> Response:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        if status == 500:
+            log.error("unexpected error", exc_info=error)
+            return problem(500, "Something went wrong on Lin's side.")
+        listed = error.problems if isinstance(error, InvalidInput) else ()
+        answer = problem(
+            status, str(error), errors=[{"field": p.field, "message": p.message} for p in listed]
+        )
+        if isinstance(error, Unauthorized):
+            answer.headers["WWW-Authenticate"] = (
+                f'Bearer error="invalid_token", error_description="{error.check}"'
+            )
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        answer = problem(error.code or 500, error.description or "")
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "retry-after"):
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("unexpected error", exc_info=error)
+        return problem(500, "Something went wrong on Lin's side.")

@@ -1,0 +1,22 @@
+"""The web process: gunicorn -c backend/gunicorn.conf.py 'backend.wsgi:create()'"""
+
+from __future__ import annotations
+
+import sys
+
+from flask import Flask
+
+from .app import create_app
+from .logs import configure
+from .services import build
+from .settings import SettingsError, load_settings
+
+
+def create() -> Flask:
+    """The application from the environment. Ends the process with a readable message when it cannot be used."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(str(error))
+    configure(settings.log_level)
+    return create_app(build(settings))
