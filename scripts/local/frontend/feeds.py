@@ -1,0 +1,73 @@
+"""The same articles as RSS 2.0 and as Atom (RFC 4287)."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from email.utils import format_datetime
+
+from .articles import Article
+
+TITLE = "Notes on writing in public"
+DESCRIPTION = "Articles that come with the local stack of Lin"
+ATOM = "http://www.w3.org/2005/Atom"
+
+
+def link(base_url: str, article: Article) -> str:
+    """Where an article can be read."""
+    return f"{base_url}/articles/{article.slug}.html"
+
+
+def as_bytes(root: ET.Element) -> bytes:
+    """The document with its XML declaration."""
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
+
+
+def rss(base_url: str, articles: Sequence[Article]) -> bytes:
+    """The feed as RSS 2.0."""
+    root = ET.Element("rss", version="2.0")
+    channel = ET.SubElement(root, "channel")
+    for name, value in {
+        "title": TITLE,
+        "link": f"{base_url}/",
+        "description": DESCRIPTION,
+        "language": "en",
+    }.items():
+        ET.SubElement(channel, name).text = value
+    for article in articles:
+        item = ET.SubElement(channel, "item")
+        ET.SubElement(item, "title").text = article.title
+        ET.SubElement(item, "link").text = link(base_url, article)
+        ET.SubElement(item, "guid", isPermaLink="false").text = f"lin-local:{article.slug}"
+        ET.SubElement(item, "pubDate").text = format_datetime(article.published)
+        ET.SubElement(item, "description").text = article.summary
+    return as_bytes(root)
+
+
+def atom(base_url: str, articles: Sequence[Article]) -> bytes:
+    """The feed as Atom."""
+    ET.register_namespace("", ATOM)
+    root = ET.Element(f"{{{ATOM}}}feed")
+
+    def add(
+        parent: ET.Element, name: str, text: str | None = None, **attributes: str
+    ) -> ET.Element:
+        element = ET.SubElement(parent, f"{{{ATOM}}}{name}", attributes)
+        element.text = text
+        return element
+
+    add(root, "title", TITLE)
+    add(root, "id", f"{base_url}/atom.xml")
+    add(root, "link", rel="self", href=f"{base_url}/atom.xml")
+    add(root, "updated", max(article.published for article in articles).isoformat())
+    for article in articles:
+        entry = add(root, "entry")
+        add(entry, "title", article.title)
+        add(entry, "id", f"urn:lin-local:{article.slug}")
+        add(entry, "link", rel="alternate", href=link(base_url, article))
+        add(entry, "published", article.published.isoformat())
+        add(entry, "updated", article.published.isoformat())
+        add(add(entry, "author"), "name", article.author)
+        add(entry, "summary", article.summary)
+    return as_bytes(root)
