@@ -1,0 +1,1 @@
+"""The main job as a user does it, with the clients a frontend uses."""
