@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from local.stack import Stack
@@ -15,6 +16,11 @@ from tests.people import People, Person
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_LOGS = ROOT / ".local" / "test-logs"
+
+
+# No deadline, because machines are busy at times; no examples kept in the repository, which may be read-only.
+hypothesis.settings.register_profile("lin", deadline=None, database=None)
+hypothesis.settings.load_profile("lin")
 
 
 @pytest.fixture(scope="session")

@@ -53,9 +53,7 @@ class Person:
         )
         return create_client(self.info["supabase_url"], self.info["publishable_key"], options)
 
-    def rest(
-        self, method: str, path: str, json: Any = None, **headers: str
-    ) -> httpx.Response:
+    def rest(self, method: str, path: str, json: Any = None, **headers: str) -> httpx.Response:
         """One raw request to the REST API: `person.rest("GET", "posts?id=eq.1")`; underscores in header names are hyphens."""
         return self._request(method, f"/rest/v1/{path}", headers, json=json)
 

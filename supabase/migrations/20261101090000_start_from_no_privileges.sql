@@ -3,6 +3,9 @@
 -- Hosted Supabase no longer grants new tables to the API roles, older projects still do; revoking first makes both
 -- behave alike. The global form for functions is needed: the "in schema" form leaves PUBLIC's execute in place.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 alter default privileges for role postgres revoke execute on functions from public;
 alter default privileges for role postgres in schema public revoke all on tables from anon, authenticated, service_role;
 alter default privileges for role postgres in schema public revoke all on sequences from anon, authenticated, service_role;

@@ -1,5 +1,8 @@
 -- Who a user is to Lin. One row per auth user, made by a trigger on sign-up.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 create table public.profiles (
   id uuid primary key references auth.users (id) on delete cascade,
   display_name text check (char_length(display_name) <= 100),

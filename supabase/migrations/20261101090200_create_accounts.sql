@@ -1,5 +1,8 @@
 -- Platforms, the accounts users connected on them, and what connecting needs.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 create table public.platforms (
   id text primary key check (id ~ '^[a-z]{1,30}$'),
   name text not null,
@@ -42,6 +45,7 @@ create table public.social_accounts (
 );
 comment on table public.social_accounts is 'A connected identity on a platform. Reconnecting keeps the row.';
 create index social_accounts_platform_id_idx on public.social_accounts (platform_id);
+create index social_accounts_token_expires_at_idx on public.social_accounts (token_expires_at) where status = 'active';
 
 alter table public.social_accounts enable row level security;
 create policy "People read their own accounts" on public.social_accounts
@@ -59,10 +63,15 @@ create table public.social_account_tokens (
   access_token_expires_at timestamptz,
   refresh_token_expires_at timestamptz,
   version bigint not null default 1,
+  refresh_lease_until timestamptz,
   updated_at timestamptz not null default now()
 );
 comment on table public.social_account_tokens is
   'Sealed platform tokens (JWE, bound to the account). version rises with every change: write only over the one you read.';
+
+comment on column public.social_account_tokens.refresh_lease_until is 'Until then one worker refreshes; the others wait for its result.';
+create index social_account_tokens_refresh_idx on public.social_account_tokens (access_token_expires_at)
+  where refresh_token_sealed is not null;
 
 alter table public.social_account_tokens enable row level security;
 create policy "Nobody but the service reads tokens" on public.social_account_tokens

@@ -1,5 +1,8 @@
 -- What a user reads: feeds and pages, and the articles found there.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 create type public.source_kind as enum ('feed', 'page');
 create type public.source_status as enum (
   'waiting', -- not read yet
@@ -63,6 +66,7 @@ create table public.source_items (
 comment on table public.source_items is 'An article of a source, stored once per guid. used_at: a post was drafted from it.';
 create index source_items_source_id_user_id_idx on public.source_items (source_id, user_id);
 create index source_items_user_id_published_at_idx on public.source_items (user_id, published_at desc);
+create index source_items_unused_idx on public.source_items (user_id, published_at desc nulls last, id) where used_at is null;
 create index source_items_search_idx on public.source_items using gin (search);
 
 alter table public.source_items enable row level security;

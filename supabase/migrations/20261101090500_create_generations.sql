@@ -1,5 +1,8 @@
 -- Runs of a Space: what went in, what came out, and where a run stands.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 create type public.generation_kind as enum ('write');
 create type public.generation_status as enum (
   'queued',   -- nobody has started it
@@ -31,7 +34,8 @@ create table public.generations (
   cancel_requested_at timestamptz,
   tries integer not null default 0,
   lease_token bigint,
-  lease_until timestamptz
+  lease_until timestamptz,
+  unique (id, user_id) -- so that a post can prove that its generation has the same owner
 );
 comment on table public.generations is 'One run of a Space. Kept with its input, output, Space and times; its owner may read it.';
 create index generations_user_id_created_at_idx on public.generations (user_id, created_at desc);
@@ -44,9 +48,11 @@ grant select on public.generations to authenticated;
 grant select, insert, update, delete on public.generations to service_role;
 
 -- Does:    queues a run for the caller, with the named article's text and the platform's longest text copied into it.
--- Takes:   input {source_item_id | url | topic, platform, tone, language, image}, checked by the API layer.
+-- Takes:   input {source_item_id | url | topic, platform, tone, language, image}. The API layer checks it more kindly; here it
+--          is checked once more, because a signed-in user may call this function directly.
 -- Returns: the new id.
--- Raises:  PT404 for an article that is not the caller's; PT422 for an unknown platform;
+-- Raises:  PT404 for an article that is not the caller's; PT422 for an unknown platform,
+--          an unknown field or one that is not what it should be;
 --          PT429 with more than 5 unfinished runs.
 -- Definer: users may not write the table. May call: signed-in users.
 create function public.request_generation(input jsonb) returns uuid
@@ -58,10 +64,27 @@ declare
   caller constant uuid := (select auth.uid());
   item public.source_items;
   wanted constant jsonb := jsonb_strip_nulls(input);
+  odd text;
   made uuid;
 begin
   if caller is null then
     perform private.refuse(401, 'Sign in first.');
+  end if;
+  if jsonb_typeof(wanted) is distinct from 'object' then
+    perform private.refuse(422, 'The input has to be an object.');
+  end if;
+  select f.key into odd from jsonb_each(wanted) f
+  where not case
+    when f.key = 'image' then jsonb_typeof(f.value) = 'boolean'
+    when jsonb_typeof(f.value) <> 'string' then false
+    else char_length(f.value #>> '{}') between 1 and
+      case f.key when 'source_item_id' then 36 when 'url' then 2000 when 'topic' then 2000 when 'platform' then 30
+        when 'tone' then 100 when 'language' then 20 else 0 end
+  end
+  limit 1;
+  if odd is not null then
+    perform private.refuse(422, format('"%s" is not a field of a draft, or its value is not of the kind or length it may have.', left(odd, 50)),
+      jsonb_build_array(jsonb_build_object('field', left(odd, 50), 'message', 'unknown field or unusable value')));
   end if;
   if num_nonnulls(wanted ->> 'source_item_id', wanted ->> 'url', wanted ->> 'topic') <> 1 then
     perform private.refuse(422, 'Name exactly one of source_item_id, url and topic.');
@@ -71,9 +94,11 @@ begin
       '[{"field": "platform", "message": "unknown platform"}]');
   end if;
   if wanted ? 'source_item_id' then
-    select * into item from public.source_items i
-    where i.id = (wanted ->> 'source_item_id')::uuid and i.user_id = caller;
-    if not found then
+    if pg_input_is_valid(wanted ->> 'source_item_id', 'uuid') then
+      select * into item from public.source_items i
+      where i.id = (wanted ->> 'source_item_id')::uuid and i.user_id = caller;
+    end if;
+    if item.id is null then
       perform private.refuse(404, 'There is no such article among your sources.');
     end if;
   end if;

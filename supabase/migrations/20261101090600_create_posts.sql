@@ -1,5 +1,8 @@
 -- What users write and where it goes: post, its media, its targets, and every attempt at a target.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 create type public.post_status as enum (
   'draft', 'scheduled', 'publishing', 'published', 'partly_published', 'needs_attention', 'failed', 'missed', 'canceled'
 );
@@ -26,20 +29,28 @@ create table public.posts (
   status public.post_status not null default 'draft',
   scheduled_at timestamptz,
   max_lateness interval not null default '6 hours' check (max_lateness between interval '1 minute' and interval '7 days'),
-  generation_id uuid references public.generations (id) on delete set null,
+  generation_id uuid,
   approved_at timestamptz,
+  approved_by text check (approved_by in ('owner', 'slot')),
+  queued_at timestamptz,
   version bigint not null default 1,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  unique (id, user_id)
+  unique (id, user_id),
+  foreign key (generation_id, user_id) references public.generations (id, user_id) on delete set null (generation_id)
 );
 comment on table public.posts is 'What a user wrote. status is derived from the targets, see private.derived_post_status.';
 comment on column public.posts.text is '63206 characters are the most any platform takes (Facebook).';
 comment on column public.posts.max_lateness is 'An overdue post still goes out within this time; later it is missed.';
 comment on column public.posts.approved_at is 'When its owner said that it shall be published (scheduled it).';
+comment on column public.posts.approved_by is
+  'Who approved it: its owner by scheduling it, or a slot whose approval is auto; approved_at is then the moment its owner chose that.';
+comment on column public.posts.queued_at is
+  'When its owner queued it: a slot in queue mode takes the oldest draft first. Null is not queued. Kept while a slot holds the post.';
 comment on column public.posts.version is 'Rises with every change of what would be sent; a send mark for an older version is refused.';
 create index posts_user_id_created_at_idx on public.posts (user_id, created_at desc);
-create index posts_generation_id_idx on public.posts (generation_id);
+create index posts_generation_id_user_id_idx on public.posts (generation_id, user_id);
+create index posts_queued_idx on public.posts (user_id, queued_at, id) where queued_at is not null;
 
 alter table public.posts enable row level security;
 create policy "People read their own posts" on public.posts
@@ -48,13 +59,13 @@ create policy "People write posts of their own" on public.posts
   for insert to authenticated with check (user_id = (select auth.uid()));
 create policy "People edit their own posts" on public.posts
   for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "People delete their own posts that are not out and not on their way" on public.posts
+create policy "People delete own posts that are neither out nor going out" on public.posts
   for delete to authenticated
   using (user_id = (select auth.uid()) and status in ('draft', 'scheduled', 'failed', 'missed', 'canceled'));
 
 grant select, delete on public.posts to authenticated;
-grant insert (id, user_id, text, max_lateness, generation_id) on public.posts to authenticated;
-grant update (text, max_lateness) on public.posts to authenticated;
+grant insert (id, user_id, text, max_lateness, generation_id, queued_at) on public.posts to authenticated;
+grant update (text, max_lateness, queued_at) on public.posts to authenticated;
 grant select, insert, update, delete on public.posts to service_role;
 
 create table public.post_media (
@@ -63,12 +74,12 @@ create table public.post_media (
   user_id uuid not null default auth.uid(),
   position integer not null default 0 check (position between 0 and 34),
   primary key (post_id, media_id),
-  unique (post_id, position),
+  unique (post_id, user_id, position), -- with user_id, so that it tells nobody what another user's post holds
   foreign key (post_id, user_id) references public.posts (id, user_id) on delete cascade,
-  foreign key (media_id, user_id) references public.media (id, user_id) on delete restrict
+  -- cascade only for the deletion of a user; otherwise private.guard_media_delete refuses first
+  foreign key (media_id, user_id) references public.media (id, user_id) on delete cascade
 );
 comment on table public.post_media is 'The media of a post, in order. user_id proves that post and media have one owner.';
-create index post_media_post_id_user_id_idx on public.post_media (post_id, user_id);
 create index post_media_media_id_user_id_idx on public.post_media (media_id, user_id);
 create index post_media_user_id_idx on public.post_media (user_id);
 
@@ -156,7 +167,7 @@ create policy "People choose accounts for their own posts" on public.post_target
   for insert to authenticated with check (user_id = (select auth.uid()));
 create policy "People adapt their own targets" on public.post_targets
   for update to authenticated using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "People remove their own targets that are not out and not on their way" on public.post_targets
+create policy "People remove own targets that are neither out nor going out" on public.post_targets
   for delete to authenticated
   using (user_id = (select auth.uid())
     and state in ('draft', 'scheduled', 'failed', 'missed', 'canceled', 'needs_reconnect', 'quarantined'));

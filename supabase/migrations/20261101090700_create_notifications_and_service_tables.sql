@@ -1,5 +1,8 @@
 -- What users are told, and what only the service keeps: idempotency keys and the workers' heartbeats.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 create table public.notifications (
   id uuid primary key default gen_random_uuid(),
   user_id uuid not null references auth.users (id) on delete cascade,

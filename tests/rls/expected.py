@@ -1,0 +1,138 @@
+"""Who may do what, written down by hand. The tests hold the database's catalogue against these tables.
+
+A table or function that is missing here fails by name: whoever adds one decides here, too, who may use it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Access:
+    """What `authenticated` may do with a table; anon may do nothing, service_role everything.
+
+    `insert` and `update` name the columns that may be written. `owner` is the column that says whose a row is.
+    """
+
+    select: bool = True
+    delete: bool = False
+    insert: str = ""
+    update: str = ""
+    owner: str | None = "user_id"
+
+    @property
+    def insert_columns(self) -> set[str]:
+        """The columns a user may name when inserting."""
+        return set(self.insert.split())
+
+    @property
+    def update_columns(self) -> set[str]:
+        """The columns a user may change."""
+        return set(self.update.split())
+
+
+SERVICE_ONLY = Access(select=False)
+
+TABLES = {
+    "generations": Access(),
+    "idempotency_keys": SERVICE_ONLY,
+    "media": Access(delete=True, insert="id user_id path alt_text", update="alt_text"),
+    "notifications": Access(update="read_at"),
+    "oauth_states": SERVICE_ONLY,
+    "platforms": Access(owner=None),
+    "post_media": Access(
+        delete=True, insert="post_id media_id user_id position", update="position"
+    ),
+    "post_targets": Access(
+        delete=True,
+        insert="id user_id post_id account_id text_override options",
+        update="text_override options",
+    ),
+    "posts": Access(
+        delete=True,
+        insert="id user_id text max_lateness generation_id queued_at",
+        update="text max_lateness queued_at",
+    ),
+    "profiles": Access(
+        update="display_name avatar_path timezone locale notification_settings", owner="id"
+    ),
+    "publish_attempts": Access(),
+    "slot_occurrences": Access(),
+    "slots": Access(
+        delete=True,
+        insert="id user_id account_id weekday schedule_time timezone mode lead_time min_gap approval brief enabled",
+        update="weekday schedule_time timezone mode lead_time min_gap approval brief enabled",
+    ),
+    "social_account_tokens": Access(select=False, owner=None),
+    "social_accounts": Access(),
+    "source_items": Access(delete=True),
+    "sources": Access(
+        delete=True, insert="id user_id url title category kind", update="title category"
+    ),
+    "worker_heartbeats": Access(select=False, owner=None),
+}
+
+USERS = "authenticated"
+SERVICE = "service_role"
+
+FUNCTIONS = {
+    "approve_occurrence": USERS,
+    "begin_send": SERVICE,
+    "begin_token_refresh": SERVICE,
+    "cancel_generation": USERS,
+    "cancel_target": USERS,
+    "claim_due_sources": SERVICE,
+    "claim_due_targets": SERVICE,
+    "claim_generation": SERVICE,
+    "claim_uploaded_media": SERVICE,
+    "consume_oauth_state": SERVICE,
+    "disconnect_account": SERVICE,
+    "end_token_refresh": SERVICE,
+    "fill_occurrences": SERVICE,
+    "finish_generation": SERVICE,
+    "heartbeat": SERVICE,
+    "lose_account": SERVICE,
+    "mark_missed": SERVICE,
+    "next_free_slot": USERS,
+    "next_work": SERVICE,
+    "open_occurrences": SERVICE,
+    "purge_expired": SERVICE,
+    "record_generation_progress": SERVICE,
+    "record_source_fetch": SERVICE,
+    "recover_leases": SERVICE,
+    "renew_lease": SERVICE,
+    "request_generation": USERS,
+    "reseal_tokens": SERVICE,
+    "retry_target": USERS,
+    "schedule_post": USERS,
+    "search_sources": USERS,
+    "settle_attempt": SERVICE,
+    "settle_target": USERS,
+    "store_account": SERVICE,
+    "system_health": SERVICE,
+    "take_idempotency_key": SERVICE,
+    "take_source_items": SERVICE,
+    "tokens_to_refresh": SERVICE,
+    "unschedule_post": USERS,
+    "watch_permissions": SERVICE,
+}
+
+# Functions in the schema private that a role other than the owner may execute; the API does not expose the schema.
+PRIVATE_FUNCTIONS = {
+    "book_queued_posts": {SERVICE},
+    "claimed_target": {SERVICE},
+    "close_occurrences": {SERVICE},
+    "finish_drafts": {SERVICE},
+    "follow_accounts": {SERVICE},
+    "hold_back_account": {SERVICE},
+    "instant_of": {SERVICE},
+    "lock_targets": {SERVICE},
+    "open_slots": {SERVICE},
+    "outcome_as_known": {SERVICE},
+    "park_account": {SERVICE},
+    "refuse": {SERVICE, USERS},
+    "settle_target_row": {SERVICE},
+    "start_drafts": {SERVICE},
+    "target_may_move": {SERVICE, USERS},
+}
