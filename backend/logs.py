@@ -10,27 +10,42 @@ from typing import Any
 import structlog
 
 # What must never be readable in a log, whoever wrote the line: bearer tokens, JWTs and JWEs, Supabase and Hugging Face
-# keys, and the values of query or form fields that carry credentials.
+# keys, passwords in URLs, and the values of query, form or JSON fields that carry credentials.
 _SECRETS = re.compile(
     r"""(?ix)
     (?P<bearer>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}
     | \beyJ[\w-]{10,}\.[\w-]*\.[\w.-]*
     | \bsb_(?:secret|publishable)_[\w-]+
     | \bhf_[A-Za-z0-9]{10,}
-    | (?P<field>\b(?:access_token|refresh_token|id_token|client_secret|code|state|token|apikey|password|code_verifier)["']?\s*[=:]\s*["']?)[^\s&"',}]{6,}
+    | (?P<url>://[^\s/:@]*:)[^\s/@]+(?=@)
+    | (?P<field>\b(?:access_token|refresh_token|id_token|token_hash|client_secret|code|state|token|apikey|password|code_verifier)
+        \\*["']?\s*[=:]\s*\\*["']?)[^\s&"',}\\]{6,}
     """
 )
 
 
 def scrub(text: str) -> str:
     """The text with everything that looks like a credential taken out."""
-    return _SECRETS.sub(lambda m: f"{m['bearer'] or m['field'] or ''}[removed]", text)
+    return _SECRETS.sub(lambda m: f"{m['bearer'] or m['url'] or m['field'] or ''}[removed]", text)
+
+
+def _scrubbed(value: Any) -> Any:
+    """The value with every text in it scrubbed, as what JSON can hold."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {scrub(str(key)): _scrubbed(one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_scrubbed(one) for one in value]
+    return scrub(str(value))
 
 
 def _scrub_event(
     _logger: Any, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}
+    # names that begin with an underscore are structlog's own and never written
+    return {key: value if key.startswith("_") else _scrubbed(value) for key, value in event.items()}
 
 
 def configure(level: str) -> None:
@@ -57,8 +72,10 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # httpx and APScheduler tell of every request and every tick
-    for chatty in ("httpx", "httpcore", "apscheduler", "urllib3", "PIL"):
+    for chatty in ("httpx", "httpcore", "urllib3", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # it warns of every tick that a running job makes it skip, which is what it is told to do
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def bind(**names: str) -> None:

@@ -10,12 +10,14 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from .core.errors import Unavailable
+from .core.publishing import utc_now
 from .jobs import (
     check_media,
     fetch_sources,
@@ -29,7 +31,7 @@ from .jobs import (
 )
 from .jobs.ports import JobServices
 from .logs import configure
-from .services import build_worker
+from .services import WorkerServices, build_worker
 from .settings import Settings, SettingsError, load_settings
 
 log = logging.getLogger("lin.worker")
@@ -38,13 +40,23 @@ log = logging.getLogger("lin.worker")
 SHUTDOWN_SECONDS = 35.0
 
 
+# A target is claimed this long before its time, media uploaded, and held; see core/dispatching.py.
+NEAR_SECONDS = 5.0
+
+
 @dataclass(frozen=True)
 class Job:
-    """A job with its interval in seconds and the reason for it."""
+    """A job with its interval in seconds and the reason for it.
+
+    A job with a `queue` also runs whenever next_work() says that this queue has something due within `near` seconds; its
+    interval is then only a safety net.
+    """
 
     run: Callable[[JobServices], None]
     seconds: float
     reason: str
+    queue: str | None = None
+    near: float = 0.0
 
     @property
     def name(self) -> str:
@@ -58,28 +70,36 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
     return (
         Job(
             publish_due_posts.run,
-            0.5,
-            "targets are claimed 5 s ahead and held; what is scheduled for now waits for this",
+            30,
+            "claimed 5 s ahead and held, so that they go out on time",
+            "targets",
+            NEAR_SECONDS,
+        ),
+        Job(recover_leases.run, 30, "a vanished worker costs its lease and a second", "leases"),
+        Job(check_media.run, 30, "a user waits for this before scheduling", "media"),
+        Job(
+            run_generations.run,
+            30,
+            "web processes start them at once; this picks up what they could not",
+            "generations",
+        ),
+        Job(
+            fetch_sources.run,
+            30,
+            "a new source shows its articles within seconds; others come when they are due",
+            "sources",
         ),
         Job(renew_leases.run, lease / 4, "three tries before a lease ends"),
-        Job(recover_leases.run, min(5.0, lease / 4), "a vanished worker costs its lease and this"),
         Job(
             mark_missed.run, 30, "a full worker claims nothing, and lateness is a rule all the same"
         ),
         Job(send_heartbeat.run, 5, "readiness tells within a minute that the last worker died"),
-        Job(check_media.run, 1, "a user waits for this before scheduling"),
-        Job(
-            run_generations.run,
-            2,
-            "web processes start them at once; this picks up what they could not",
-        ),
-        Job(
-            fetch_sources.run,
-            2,
-            "a new source shows its articles within seconds; others come when they are due",
-        ),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )
+
+
+# One small query a second tells which queue has work; nothing else is asked while there is none.
+WATCH_SECONDS = 1.0
 
 
 def main() -> int:
@@ -101,18 +121,17 @@ def main() -> int:
     table = jobs(settings)
     scheduler = BackgroundScheduler(
         # a thread for each job: a slow feed must not delay the heartbeat
-        executors={"default": ThreadPoolExecutor(len(table))},
+        executors={"default": ThreadPoolExecutor(len(table) + 1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         timezone="UTC",
     )
     for job in table:
+        run = _guarded(job.name, partial(job.run, services), services)
         scheduler.add_job(
-            _guarded(job, services),
-            "interval",
-            seconds=job.seconds,
-            id=job.name,
-            next_run_time=_now(),
+            run, "interval", seconds=job.seconds, id=job.name, next_run_time=utc_now()
         )
+    watch = _guarded("watch", partial(_watch, table, services, scheduler), services)
+    scheduler.add_job(watch, "interval", seconds=WATCH_SECONDS, id="watch")
     scheduler.start()
     log.info("worker started", extra={"worker": services.name, "threads": settings.worker_threads})
     services.stopping.wait()
@@ -123,26 +142,33 @@ def main() -> int:
     return 0
 
 
-def _guarded(job: Job, services: JobServices) -> Callable[[], None]:
+def _watch(
+    table: tuple[Job, ...], services: WorkerServices, scheduler: BackgroundScheduler
+) -> None:
+    """Run now what has work now."""
+    due = services.supabase.service.next_work()
+    for job in table:
+        seconds = due.get(job.queue) if job.queue else None
+        if seconds is not None and seconds <= job.near:
+            scheduler.modify_job(job.name, next_run_time=utc_now())
+
+
+def _guarded(
+    name: str, run_job: Callable[[], None], services: WorkerServices
+) -> Callable[[], None]:
     """A job that fails is told and tried again at its next time; it never ends the worker."""
 
     def run() -> None:
         if services.stopping.is_set():
             return
         try:
-            job.run(services)
+            run_job()
         except Unavailable as error:
-            log.warning("job put off", extra={"job": job.name, "error": str(error)})
+            log.warning("job put off", extra={"job": name, "error": str(error)})
         except Exception:
-            log.exception("job failed", extra={"job": job.name})
+            log.exception("job failed", extra={"job": name})
 
     return run
-
-
-def _now() -> object:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class Service:
         ]
 
     def begin_send(self, targets: Sequence[ClaimedTarget], seconds_left: int) -> dict[int, str]:
-        """Commit the send marks; returns the verdict by lease token: send, changed, early or lost."""
+        """Commit the send marks, each with that many seconds of lease from now on; returns the verdict by lease token:
+        send, changed, parked, early or lost."""
         sends = [
             {"target_id": t.target_id, "lease_token": t.lease_token, "post_version": t.post_version, "target_version": t.target_version}
             for t in targets
@@ -311,6 +312,11 @@ class Service:
     def purge_expired(self) -> int:
         """Remove what has served its time; returns how many rows went."""
         return int(self._calls.rpc("purge_expired"))
+
+    def next_work(self) -> dict[str, float | None]:
+        """Seconds until each queue has work, by its name; None when nothing waits there."""
+        due: dict[str, float | None] = self._calls.rpc("next_work")
+        return due
 
     def system_health(self) -> dict[str, Any]:
         """Ages and counts that readiness asks for."""
