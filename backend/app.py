@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from typing import Any
 
 from flask import Response, g, make_response, redirect, request
+from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
 
 from . import logs, problems
-from .api import access, generations, health, platforms, posts
+from .api import access, generations, health, platforms, posts, slots
 from .problems import ProblemBody
 from .services import Services
 
 MAX_BODY_BYTES = 1_000_000
-_REQUEST_ID = re.compile(r"[\w-]{8,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+class _Json(DefaultJSONProvider):
+    """Keeps the order of fields; JSON nested too deeply to be read counts as no JSON, not as a mistake of ours."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
 
 def create_app(services: Services) -> OpenAPI:
@@ -27,7 +41,6 @@ def create_app(services: Services) -> OpenAPI:
             title="Lin", version="0.1.0", description="Connect, draft, schedule, publish once."
         ),
         security_schemes={"supabase": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-        responses=dict.fromkeys((401, 403, 404, 409, 422, 429, 503), ProblemBody),
         validation_error_status=422,
         validation_error_model=ProblemBody,
         validation_error_callback=problems.validation_problem,
@@ -36,11 +49,11 @@ def create_app(services: Services) -> OpenAPI:
     )
     app.extensions["lin"] = services
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's default provider has it
+    app.json = _Json(app)
     _number_requests(app)
     problems.register(app)
     access.register(app, services.authenticator)
-    for blueprint in (platforms.api, posts.api, generations.api, health.api):
+    for blueprint in (platforms.api, posts.api, generations.api, slots.api, health.api):
         app.register_api(blueprint)
     CORS(
         app,
@@ -62,8 +75,7 @@ def create_app(services: Services) -> OpenAPI:
     @app.get("/openapi.json", doc_ui=False)
     @access.open_to_all
     def openapi_json() -> Response:
-        answer = make_response(app.json.response(app.api_doc))
-        return answer
+        return make_response(app.json.response(app.api_doc))
 
     @app.get("/", doc_ui=False)
     @access.open_to_all

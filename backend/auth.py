@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from cachetools import TTLCache
 
 from .core.errors import NotAllowed, Unavailable
 from .problems import Unauthorized
+
+log = logging.getLogger("lin.auth")
 
 # The kind of key fixes the algorithm; what a token says about itself decides nothing.
 _ALGORITHMS = {("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
@@ -59,22 +62,33 @@ class SigningKeys:
             if (outdated or kid not in self._keys) and now - self._asked_at >= self._pause:
                 self._asked_at = now
                 self._refresh(now)
+            if self._fetched_at == float("-inf"):
+                # not knowing any key is no reason to call a token wrong
+                raise Unavailable("The project's signing keys cannot be read right now.")
             return self._keys.get(kid)
 
     def _refresh(self, now: float) -> None:
         try:
             document = self._fetch()
         except Unavailable:
-            if not self._keys:
+            if self._fetched_at == float("-inf"):
                 self._asked_at = now - self._pause + 2  # nothing to work with yet: ask again soon
                 raise
             return  # keep what we know: keys outlive a hiccup of Auth
-        self._keys = {
-            str(key["kid"]): jwt.PyJWK(key, algorithm=algorithm)
-            for key in document.get("keys", [])
-            if (algorithm := _ALGORITHMS.get((key.get("kty"), key.get("crv")))) and key.get("kid")
-        }
+        self._keys = dict(_usable_keys(document))
         self._fetched_at = now
+
+
+def _usable_keys(document: dict[str, Any]) -> Iterator[tuple[str, jwt.PyJWK]]:
+    """The keys we can verify with, by id. One that cannot be read is left out and does not harm the others."""
+    for key in document.get("keys", []):
+        algorithm = _ALGORITHMS.get((key.get("kty"), key.get("crv")))
+        if algorithm is None or not key.get("kid"):
+            continue
+        try:
+            yield str(key["kid"]), jwt.PyJWK(key, algorithm=algorithm)
+        except jwt.PyJWTError:
+            log.warning("a signing key of the project cannot be used", extra={"kid": key["kid"]})
 
 
 class SessionCheck(Protocol):

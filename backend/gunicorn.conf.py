@@ -10,3 +10,5 @@ timeout = 120
 graceful_timeout = 35
 keepalive = 20
 accesslog = None  # the application logs requests itself, with their ids
+# gunicorn's control socket has one path per user: two servers on one machine would share it
+control_socket_disable = True

@@ -74,6 +74,10 @@ def configure(level: str) -> None:
     # httpx and APScheduler tell of every request and every tick
     for chatty in ("httpx", "httpcore", "urllib3", "PIL"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # gunicorn brings handlers of its own; its lines belong in the same stream, scrubbed like the others
+    for server in ("gunicorn.error", "gunicorn.access"):
+        logging.getLogger(server).handlers[:] = []
+        logging.getLogger(server).propagate = True
     # it warns of every tick that a running job makes it skip, which is what it is told to do
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, jsonify
+from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -40,6 +41,18 @@ class ProblemBody(BaseModel):
     detail: str = Field(examples=["redirect_to must be a URL of one of this server's frontends."])
     request_id: str
     errors: list[FieldError] | None = None
+
+
+# What any route for signed-in users may refuse with, as its documentation says it.
+REFUSALS: ResponseDict = {
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+        },
+    }
+    for status in (401, 403, 404, 409, 422, 429, 503)
+}
 
 
 class Unauthorized(LinError):

@@ -33,14 +33,14 @@ def _split(value: Any) -> Any:
     )
 
 
-def _origin(url: str) -> str:
-    """The origin of a URL, refusing anything that is more than one."""
+def _origin(number: int, url: str) -> str:
+    """The origin of a URL as browsers send it. The message names the entry by number: it might hold a password."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http(s) origin such as https://app.example.org")
-    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
-        raise ValueError(f"{url!r} must be an origin only: scheme, host and port")
-    return f"{parts.scheme}://{parts.netloc}"
+        raise ValueError(f"entry {number} is not an http(s) origin such as https://app.example.org")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"entry {number} must be an origin only: scheme, host and port")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 Origins = Annotated[tuple[str, ...], NoDecode]
@@ -92,7 +92,14 @@ class Settings(BaseSettings):
     @field_validator("frontend_origins", "fetch_private_origins", mode="before")
     @classmethod
     def _read_origins(cls, value: Any) -> Any:
-        return tuple(_origin(part) for part in _split(value))
+        return tuple(_origin(number, part) for number, part in enumerate(_split(value), 1))
+
+    @field_validator("frontend_origins")
+    @classmethod
+    def _need_an_origin(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("at least one origin is needed")
+        return value
 
     @field_validator("token_keys", mode="before")
     @classmethod

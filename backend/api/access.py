@@ -12,6 +12,9 @@ from ..logs import bind
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+# For the documentation: a token is needed, unless the route itself says `security=[{}]`.
+NEEDS_TOKEN: list[dict[str, list[Any]]] = [{"supabase": []}]
+
 _OPEN_BLUEPRINTS = ("openapi", "swagger")
 
 

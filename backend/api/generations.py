@@ -13,10 +13,18 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..core.errors import LinError
-from .access import current_user, live_session, signed_in
+from ..problems import REFUSALS
+from .access import NEEDS_TOKEN, current_user, live_session, signed_in
 from .idempotency import idempotent
 
-api = APIBlueprint("generations", __name__, url_prefix="/api", abp_tags=[Tag(name="Generations")])
+api = APIBlueprint(
+    "generations",
+    __name__,
+    url_prefix="/api",
+    abp_tags=[Tag(name="Generations")],
+    abp_security=NEEDS_TOKEN,
+    abp_responses=REFUSALS,
+)
 
 _POLL_SECONDS = 0.2
 _KEEP_ALIVE_SECONDS = 15.0

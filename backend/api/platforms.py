@@ -10,13 +10,16 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.publishing import utc_now
-from .access import current_user, live_session, open_to_all, signed_in
+from ..problems import REFUSALS
+from .access import NEEDS_TOKEN, current_user, live_session, open_to_all, signed_in
 
 api = APIBlueprint(
     "platforms",
     __name__,
     url_prefix="/api/platforms",
     abp_tags=[Tag(name="Platforms and accounts")],
+    abp_security=NEEDS_TOKEN,
+    abp_responses=REFUSALS,
 )
 
 BROWSER_COOKIE = "lin_connecting"
@@ -102,7 +105,12 @@ def connect(body: ConnectBody) -> Response:
     return answer
 
 
-@api.get("/<platform>/callback", summary="Where the platform sends the browser back")
+@api.get(
+    "/<platform>/callback",
+    summary="Where the platform sends the browser back",
+    security=[{}],
+    responses={303: {"description": "Back to redirect_to, with account= or error="}},
+)
 @open_to_all
 def callback(path: PlatformPath) -> Response:
     lin = current_app.extensions["lin"]

@@ -12,10 +12,18 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
 from ..core.previewing import preview_targets
-from .access import current_user, live_session, signed_in
+from ..problems import REFUSALS
+from .access import NEEDS_TOKEN, current_user, live_session, signed_in
 from .idempotency import idempotent
 
-api = APIBlueprint("posts", __name__, url_prefix="/api/posts", abp_tags=[Tag(name="Posts")])
+api = APIBlueprint(
+    "posts",
+    __name__,
+    url_prefix="/api/posts",
+    abp_tags=[Tag(name="Posts")],
+    abp_security=NEEDS_TOKEN,
+    abp_responses=REFUSALS,
+)
 
 LONGEST_WAIT_SECONDS = 60
 _POLL_SECONDS = 0.2

@@ -22,7 +22,6 @@ from .errors import (
     SealBroken,
     SendError,
     TryLater,
-    Unavailable,
 )
 from .ports import Identity, Platform, Tokens
 from .records import SealedTokens, StateVerdict
@@ -247,7 +246,7 @@ def _error_word(error: LinError) -> str:
             return "missing_permission"
         case Rejected():
             return "platform_refused"
-        case SendError() | TryLater() | Unavailable():
+        case SendError() | TryLater():
             return "platform_unavailable"
         case PlatformError():
             return "platform_refused"

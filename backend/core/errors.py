@@ -145,7 +145,26 @@ class Reconnect(PlatformError):
 
 
 class Rejected(PlatformError):
-    """Refused for good; the same content would be refused again."""
+    """Refused for good; the same content would be refused again.
+
+    `existing_id` and `existing_url` name the post that is there already, where that is the reason.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_class: str,
+        existing_id: str | None = None,
+        existing_url: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(
+            message, error_class=error_class, http_status=http_status, request_id=request_id
+        )
+        self.existing_id = existing_id
+        self.existing_url = existing_url
 
 
 class OutcomeUnknown(PlatformError):

@@ -302,6 +302,10 @@ class Platform(Protocol):
         self, *, code: str, redirect_uri: str, verifier: str, now: datetime
     ) -> Tokens: ...
 
+    def refresh(self, tokens: Tokens, *, now: datetime) -> Tokens:
+        """New tokens for a refresh token. Rejected or Reconnect mean that the platform refuses for good."""
+        ...
+
     def identity(self, tokens: Tokens) -> Identity: ...
 
     def revoke(self, tokens: Tokens) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from ..core.errors import NoAnswer
 from ..core.ports import Answer, Content, Identity, PlatformDoor, Published, Tokens, Violation
-from .linkedin_errors import raise_for, raise_for_oauth
+from .linkedin_errors import post_url, raise_for, raise_for_oauth
 from .linkedin_media import LinkedInMedia
 from .little_text import escape
 
@@ -85,17 +85,22 @@ class LinkedIn:
         self, *, code: str, redirect_uri: str, verifier: str, now: datetime
     ) -> Tokens:
         """A code for tokens. Credentials go in the form: LinkedIn does not take HTTP Basic here."""
-        answer = self._door.send(
-            "POST",
-            self.TOKEN,
-            form={
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": redirect_uri,
-                "client_id": self._client_id or "",
-                "client_secret": self._client_secret or "",
-            },
+        grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        return self._tokens(grant, now)
+
+    def refresh(self, tokens: Tokens, *, now: datetime) -> Tokens:
+        """New access token for a refresh token, which only apps approved by LinkedIn get. Its life is 365 days from the
+        first issue and is not prolonged; the same value comes back."""
+        return self._tokens(
+            {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}, now
         )
+
+    def _tokens(self, grant: dict[str, str], now: datetime) -> Tokens:
+        credentials = {
+            "client_id": self._client_id or "",
+            "client_secret": self._client_secret or "",
+        }
+        answer = self._door.send("POST", self.TOKEN, form={**grant, **credentials})
         raise_for_oauth(answer)
         body = answer.json()
         if not isinstance(body, dict) or not body.get("access_token"):
@@ -166,7 +171,8 @@ class LinkedIn:
                     f"The visibility must be one of {', '.join(self.VISIBILITIES)}.",
                 )
             )
-        kinds = {"image" if a.kind == "gif" else a.kind for a in content.attachments}
+        # an animated GIF goes alone: that several may be sent together is documented for still images only
+        kinds = {a.kind for a in content.attachments}
         if len(kinds) > 1:
             found.append(
                 Violation("media", "LinkedIn does not take files of different kinds in one post.")
@@ -214,7 +220,7 @@ class LinkedIn:
         urn = answer.headers.get("x-restli-id") or None
         return Published(
             external_id=urn,
-            external_url=f"https://www.linkedin.com/feed/update/{urn}/" if urn else None,
+            external_url=post_url(urn) if urn else None,
             http_status=answer.status,
             request_id=answer.headers.get("x-li-request-id") or answer.headers.get("x-li-uuid"),
         )
@@ -237,4 +243,8 @@ def _bearer(tokens: Tokens) -> dict[str, str]:
 
 
 def _end(now: datetime, seconds: Any) -> datetime | None:
-    return now + timedelta(seconds=int(seconds)) if seconds else None
+    """The end of a lifetime in seconds; None when the platform tells none, or nothing one can count with."""
+    try:
+        return now + timedelta(seconds=int(seconds)) if seconds else None
+    except (TypeError, ValueError, OverflowError):
+        return None

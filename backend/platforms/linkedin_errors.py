@@ -19,6 +19,11 @@ _WAIT_FOR_MEDIA_SECONDS = 10.0
 _WAIT_FOR_OPERATOR_SECONDS = 3600.0
 
 
+def post_url(urn: str) -> str:
+    """Where a member sees a post (the address LinkedIn's own share buttons give)."""
+    return f"https://www.linkedin.com/feed/update/{urn}/"
+
+
 def raise_for(answer: Answer, *, creating: bool) -> None:
     """Return on 2xx, else raise what the answer means.
 
@@ -80,6 +85,8 @@ def _raise_for_content(answer: Answer, message: str, named: dict[str, Any]) -> N
         named["error_class"] = "duplicate"
         raise Rejected(
             f"LinkedIn has this very post already ({duplicate[1]}); change it, or leave it at that.",
+            existing_id=duplicate[1],
+            existing_url=post_url(duplicate[1]),
             **named,
         )
     raise Rejected(f"LinkedIn refused this: {message}", **named)

@@ -12,6 +12,13 @@ from .linkedin_errors import raise_for
 
 _POLL_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0)
 
+# What the answer to initializeUpload must name.
+_PLACES = {
+    "images": ("uploadUrl", "image"),
+    "documents": ("uploadUrl", "document"),
+    "videos": ("uploadInstructions", "video"),
+}
+
 
 class Rest(Protocol):
     """A call to /rest with LinkedIn's headers."""
@@ -102,8 +109,9 @@ class LinkedInMedia:
             json={"initializeUploadRequest": request},
         )
         raise_for(answer, creating=False)
-        value = answer.json().get("value")
-        if not isinstance(value, dict):
+        body = answer.json()
+        value = body.get("value") if isinstance(body, dict) else None
+        if not isinstance(value, dict) or not all(value.get(name) for name in _PLACES[kind]):
             raise NoAnswer("LinkedIn's answer to an upload holds no place to upload to")
         return value
 

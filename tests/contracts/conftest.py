@@ -1,0 +1,256 @@
+"""Every platform of the registry, talking over HTTP to a sandbox that is as strict as the platform."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import secrets
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+import requests
+from PIL import Image
+
+from backend.core.ports import Attachment, Content, Identity, MediaKind, Platform, Published, Tokens
+from backend.outbound import PlatformHttp
+from backend.platforms import PLATFORMS
+from local.sandbox.driver import Sandbox
+from local.sandbox.registry import build
+from local.sandbox.server import SandboxServer
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+# What a platform's class needs beside the credentials, by name.
+OPTIONS: dict[str, dict[str, Any]] = {"linkedin": {"version": "202609", "media_grace_seconds": 0.0}}
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    world, mounts = build()
+    bound = socket.create_server(("127.0.0.1", 0))
+    with SandboxServer(bound, world, mounts) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        server.shutdown()
+        thread.join()
+
+
+@dataclass
+class App:
+    """A developer app at the sandbox, and our client with its credentials."""
+
+    sandbox: Sandbox
+    name: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+    platform: Platform
+
+    def with_door(self, url: str | None = None, **door: Any) -> Platform:
+        """The same client with another way out."""
+        return client(
+            self.name, url or self.sandbox.url, self.client_id, self.client_secret, **door
+        )
+
+    def new_member(self, name: str = "Ada Lovelace") -> str:
+        """A member of the platform nobody else uses, by the sandbox's id."""
+        return str(self.sandbox.tell("members", name=name)["member"])
+
+    def consent(
+        self, member: str, *, decision: str = "allow", verifier: str = "v" * 64
+    ) -> dict[str, str]:
+        """Walk the consent page as a browser does; returns the query with which the platform sends it back."""
+        state = secrets.token_urlsafe(16)
+        url = self.platform.authorization_url(
+            state=state, redirect_uri=self.redirect_uri, verifier=verifier
+        )
+        page = requests.get(url, timeout=10)
+        assert page.status_code == 200, page.text
+        assert "<form" in page.text
+        action = re.search(r'<form[^>]*\baction="([^"]+)"', page.text)
+        target = urljoin(page.url, action[1]) if action else page.url
+        back = requests.post(
+            target, {"member": member, "decision": decision}, timeout=10, allow_redirects=False
+        )
+        address = urlsplit(back.headers["Location"])
+        assert f"{address.scheme}://{address.netloc}{address.path}" == self.redirect_uri
+        query = {name: values[0] for name, values in parse_qs(address.query).items()}
+        assert query.pop("state") == state
+        return query
+
+    def exchange(self, code: str) -> Tokens:
+        return self.platform.exchange_code(
+            code=code, redirect_uri=self.redirect_uri, verifier="v" * 64, now=NOW
+        )
+
+    def connect(self, name: str = "Ada Lovelace") -> Account:
+        """A connected account of a new member, through the whole walk."""
+        member = self.new_member(name)
+        tokens = self.exchange(self.consent(member)["code"])
+        return Account(self, member, tokens, self.platform.identity(tokens))
+
+
+@dataclass
+class Account:
+    """A connected account."""
+
+    app: App
+    member: str
+    tokens: Tokens
+    identity: Identity
+
+    def prepare(self, content: Content) -> Any:
+        return self.app.platform.prepare(self.tokens, self.identity, content)
+
+    def publish(self, content: Content) -> Published:
+        return self.app.platform.publish(self.tokens, self.prepare(content))
+
+    @property
+    def posts(self) -> list[dict[str, Any]]:
+        """What the platform accepted from this member, newest first."""
+        return self.app.sandbox.posts(self.member)
+
+    def order(self, order: dict[str, Any], **match: Any) -> None:
+        """Order a fault for requests of this member."""
+        self.app.sandbox.order(order, member=self.member, **match)
+
+
+def client(
+    name: str, url: str | None, client_id: str | None, client_secret: str | None, **door: Any
+) -> Platform:
+    way_out = PlatformHttp(url, total_timeout=door.pop("total_timeout", 10.0), **door)
+    made: Platform = PLATFORMS[name](
+        way_out, client_id=client_id, client_secret=client_secret, **OPTIONS[name]
+    )
+    return made
+
+
+def make_app(sandbox: Sandbox, name: str, **more: Any) -> App:
+    client_id, secret = f"app-{secrets.token_hex(6)}", secrets.token_hex(12)
+    redirect_uri = f"https://api.example.org/api/platforms/{name}/callback"
+    sandbox.tell(
+        "apps",
+        platform=name,
+        client_id=client_id,
+        client_secret=secret,
+        redirect_uris=[redirect_uri],
+        **more,
+    )
+    return App(
+        sandbox, name, client_id, secret, redirect_uri, client(name, sandbox.url, client_id, secret)
+    )
+
+
+@pytest.fixture(params=sorted(PLATFORMS))
+def app(request: pytest.FixtureRequest, sandbox: Sandbox) -> App:
+    """An app of each platform of the registry."""
+    return make_app(sandbox, request.param)
+
+
+@pytest.fixture
+def account(app: App) -> Account:
+    return app.connect()
+
+
+@pytest.fixture
+def linkedin(sandbox: Sandbox) -> App:
+    return make_app(sandbox, "linkedin")
+
+
+@pytest.fixture
+def ada(linkedin: App) -> Account:
+    return linkedin.connect()
+
+
+# ------------------------------------------------------------------------------------ files
+
+
+def attachment(
+    kind: MediaKind, data: bytes, alt_text: str | None = None, *, name: str = ""
+) -> Attachment:
+    mimes = {
+        "image": "image/png",
+        "gif": "image/gif",
+        "video": "video/mp4",
+        "document": "application/pdf",
+        "audio": "audio/mpeg",
+    }
+    title = name or f"file.{mimes[kind].rpartition('/')[2]}"
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    return Attachment(
+        digest, kind, mimes[kind], len(data), alt_text, title, lambda: io.BytesIO(data)
+    )
+
+
+def picture(shade: int = 0, kind: str = "PNG") -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (40, 30), (shade, 120, 120)).save(data, kind)
+    return data.getvalue()
+
+
+@pytest.fixture(scope="session")
+def mp4() -> Callable[[int], bytes]:
+    """Makes an MP4 of so many bytes and five seconds."""
+    return _mp4
+
+
+def _box(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+def _mp4(size: int) -> bytes:
+    # ISO/IEC 14496-12: times in thousandths of a second, 64 by 48 pixels; the data differs from byte to byte, so that
+    # parts in the wrong order would show
+    one, length = struct.pack(">I", 1), struct.pack(">I", 5000)
+    matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    scale = bytes(12) + struct.pack(">I", 1000) + length
+    movie = _box(
+        b"mvhd",
+        scale,
+        struct.pack(">IH10x", 0x10000, 0x100),
+        matrix,
+        bytes(24),
+        struct.pack(">I", 2),
+    )
+    track = _box(
+        b"tkhd",
+        b"\0\0\0\7",
+        bytes(8),
+        one,
+        bytes(4),
+        length,
+        bytes(16),
+        matrix,
+        struct.pack(">II", 64 << 16, 48 << 16),
+    )
+    pixels = struct.pack(">HHIIIH", 64, 48, 72 << 16, 72 << 16, 0, 1)
+    codec = _box(b"mp4v", bytes(6), b"\0\1", bytes(16), pixels, bytes(32), b"\0\x18\xff\xff")
+    table = _box(
+        b"stbl",
+        _box(b"stsd", bytes(4), one, codec),
+        _box(b"stts", bytes(4), one, one, length),
+        _box(b"stsc", bytes(4), one, one, one, one),
+        _box(b"stsz", bytes(4), struct.pack(">I", 1000), one),
+        _box(b"stco", bytes(4), one, bytes(4)),
+    )
+    media = _box(
+        b"mdia",
+        _box(b"mdhd", scale, bytes(4)),
+        _box(b"hdlr", bytes(8), b"vide", bytes(13)),
+        _box(b"minf", table),
+    )
+    start = _box(b"ftyp", b"isom\0\0\2\0isomiso2mp41") + _box(
+        b"moov", movie, _box(b"trak", track, media)
+    )
+    length_left = size - len(start) - 8
+    data = (bytes(range(251)) * (length_left // 251 + 1))[:length_left]
+    return start + _box(b"mdat", data)

@@ -1,0 +1,216 @@
+"""Who may import whom. The arrows point inwards: the core knows nobody, and one file builds everything."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKEND = ROOT / "backend"
+LOCAL = ROOT / "scripts" / "local"
+LONGEST_MODULE = 300
+# Longer on purpose, each with the reason why splitting it would make it harder to read.
+LONGER = {
+    "core.ports": 350,  # the contracts, which are read beside each other
+    "store.service": 360,  # a list: one short method for each database function
+}
+
+
+def python_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*.py") if "node_modules" not in file.parts)
+
+
+def name_of(file: Path) -> str:
+    """The module's name as "core.errors", relative to backend."""
+    parts = file.relative_to(BACKEND).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(file: Path, package: str, folder: Path) -> Iterator[str]:
+    """Every module a file imports anywhere in it, by its full name; `from a import b` counts as a.b."""
+    inside = file.relative_to(folder).parent.parts
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = (package, *inside)[: len(inside) + 2 - node.level]
+                base = ".".join((*above, base)) if base else ".".join(above)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+IMPORTS = {name_of(file): sorted(set(imports(file, "backend", BACKEND))) for file in python_files(BACKEND)}  # fmt: skip
+
+
+def inner(module: str) -> list[str]:
+    """What a module of backend imports from backend, without the package's name."""
+    found = [
+        one.removeprefix("backend.") for one in IMPORTS[module] if one.split(".")[0] == "backend"
+    ]
+    return ["" if one == "backend" else one for one in found]
+
+
+def outer(module: str) -> set[str]:
+    """The libraries a module imports, by their top name."""
+    top = {one.split(".")[0] for one in IMPORTS[module]}
+    return top - set(sys.stdlib_module_names) - {"backend", "__future__"}
+
+
+def modules_of(folder: str) -> list[str]:
+    return [name for name in IMPORTS if name == folder or name.startswith(f"{folder}.")]
+
+
+def within(imported: str, *places: str) -> bool:
+    return any(imported == place or imported.startswith(f"{place}.") for place in places)
+
+
+def test_the_walk_sees_what_is_there() -> None:
+    assert "core.errors" in modules_of("core")
+    assert any(within(one, "core.errors") for one in inner("core.publishing"))
+    assert "flask" in outer("app")
+    assert outer("core.errors") == set()
+
+
+@pytest.mark.parametrize("module", modules_of("core"))
+def test_the_core_imports_the_standard_library_and_itself(module: str) -> None:
+    assert outer(module) == set()
+    assert [one for one in inner(module) if not within(one, "core")] == []
+
+
+ADAPTERS = {
+    "platforms": set(),
+    "spaces": {"gradio_client", "httpx", "httpcore", "PIL", "huggingface_hub"},
+    "sources": {"feedparser", "trafilatura", "defusedxml", "lxml", "courlan", "charset_normalizer"},
+    "media": {"PIL", "pymediainfo", "pypdf", "defusedxml"},
+    "store": {"supabase", "postgrest", "storage3", "supabase_auth", "httpx"},
+    "outbound": {"requests", "urllib3", "requests_hardened", "certifi"},
+}
+
+
+@pytest.mark.parametrize(
+    ("folder", "module"), [(folder, module) for folder in ADAPTERS for module in modules_of(folder)]
+)
+def test_an_adapter_knows_the_core_the_door_and_its_own_libraries(folder: str, module: str) -> None:
+    assert outer(module) <= ADAPTERS[folder]
+    assert [one for one in inner(module) if not within(one, "core", "outbound", folder)] == []
+
+
+@pytest.mark.parametrize("module", modules_of("api"))
+def test_a_view_is_handed_everything_but_the_core(module: str) -> None:
+    allowed = ("core", "auth", "problems", "logs", "api")
+    assert [one for one in inner(module) if not within(one, *allowed)] == []
+
+
+@pytest.mark.parametrize("module", modules_of("jobs"))
+def test_a_job_is_handed_everything_but_the_core(module: str) -> None:
+    assert [one for one in inner(module) if not within(one, "core", "jobs")] == []
+    assert outer(module) == set()
+
+
+def importers(*names: str) -> set[str]:
+    """The modules that import a library (top name) or a module of backend."""
+    return {
+        module for module in IMPORTS
+        if outer(module) & set(names) or any(within(one, *names) for one in inner(module))
+    }  # fmt: skip
+
+
+def places(modules: set[str]) -> set[str]:
+    return {module.split(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize(
+    ("library", "allowed"),
+    [
+        (("supabase", "postgrest", "storage3", "supabase_auth", "realtime"), {"store"}),
+        (("gradio_client",), {"spaces"}),
+        (("flask", "flask_openapi3", "flask_cors", "werkzeug"), {"api", "app", "auth", "problems", "wsgi"}),
+        (("apscheduler",), {"worker"}),
+        (("joserfc",), {"sealing"}),
+        (("jwt",), {"auth"}),
+        (("structlog",), {"logs"}),
+        (("pydantic_settings",), {"settings"}),
+        (("requests", "urllib3"), {"outbound"}),
+        (("services",), {"wsgi", "worker", "app"}),
+        (("jobs",), {"worker", "jobs"}),
+        (("api",), {"app", "api"}),
+        (("store",), {"services", "store"}),
+        (("platforms",), {"services", "platforms"}),
+        (("spaces",), {"services", "spaces"}),
+        (("sources",), {"services", "sources"}),
+        (("media",), {"services", "media"}),
+        (("outbound",), {"services", "outbound", "platforms", "spaces", "sources"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_each_library_and_each_part_has_its_one_place(
+    library: tuple[str, ...], allowed: set[str]
+) -> None:
+    assert places(importers(*library)) <= allowed
+
+
+def test_the_application_receives_its_services_and_builds_none() -> None:
+    # app.py names the type of what it is handed, nothing else of services.py
+    names = {one for module in ("app",) for one in inner(module) if within(one, "services")}
+    assert names == {"services.Services"}
+
+
+def reads_the_environment(file: Path) -> bool:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"}:  # fmt: skip
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module == "os":
+            names = {alias.name for alias in node.names}
+            if names & {"environ", "environb", "getenv"}:
+                return True
+    return False
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = {name_of(file) for file in python_files(BACKEND) if reads_the_environment(file)}
+    assert readers <= {"settings"}
+
+
+def test_the_backend_never_imports_the_local_stack_or_the_tests() -> None:
+    for module in IMPORTS:
+        assert not outer(module) & {"local", "tests", "scripts", "gradio", "psycopg"}, module
+
+
+@pytest.mark.parametrize("file", python_files(LOCAL), ids=lambda file: str(file.relative_to(LOCAL)))
+def test_the_local_stack_never_imports_the_backend(file: Path) -> None:
+    found = set(imports(file, "local", LOCAL))
+    assert not [one for one in found if one.split(".")[0] in ("backend", "tests")]
+
+
+def test_no_platform_and_no_space_imports_another() -> None:
+    # linkedin.py may be split into linkedin_errors.py and linkedin_media.py; little_text is LinkedIn's format
+    families = {"linkedin": ("linkedin", "little_text")}
+    for module in modules_of("platforms"):
+        if module == "platforms":
+            continue
+        own = next((names for key, names in families.items() if module.split(".")[1].startswith(names)), (module.split(".")[1],))  # fmt: skip
+        others = [one for one in inner(module) if within(one, "platforms")]
+        assert all(one.split(".")[1].startswith(own) for one in others), module
+
+
+@pytest.mark.parametrize("file", python_files(BACKEND), ids=name_of)
+def test_a_module_can_be_read_in_one_go(file: Path) -> None:
+    lines = len(file.read_text().splitlines())
+    assert lines <= LONGER.get(name_of(file), LONGEST_MODULE), f"{name_of(file)} has {lines} lines"
+
+
+def test_nothing_is_called_utils() -> None:
+    vague = {"utils", "util", "helpers", "common", "misc"}
+    found = [file for folder in (BACKEND, LOCAL, ROOT / "tests") for file in python_files(folder)]
+    assert not [file for file in found if file.stem in vague]
+
+
+@pytest.mark.parametrize("file", python_files(BACKEND), ids=name_of)
+def test_every_module_says_what_it_is_for(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    assert ast.get_docstring(tree), f"{name_of(file)} has no docstring"

@@ -1,0 +1,130 @@
+"""PostgREST's errors become ours in one place."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+from postgrest import APIError, SyncPostgrestClient
+
+from backend.core.errors import (
+    Conflict,
+    Defect,
+    FieldProblem,
+    InvalidInput,
+    LinError,
+    NotAllowed,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
+from backend.store.calls import Calls, translated
+
+
+def error(code: Any, message: Any = "Because.", details: Any = None) -> APIError:
+    return APIError({"code": code, "message": message, "details": details, "hint": None})
+
+
+CODES: list[tuple[str | None, type[LinError], str]] = [
+    ("PT404", NotFound, "Because."),
+    ("PGRST116", NotFound, "There is no such thing."),
+    ("PT409", Conflict, "Because."),
+    ("23505", Conflict, "Because."),
+    ("23514", Conflict, "Because."),
+    ("PT422", InvalidInput, "Because."),
+    ("PT429", TooMany, "Because."),
+    ("22P02", InvalidInput, "wrong form"),
+    ("22007", InvalidInput, "wrong form"),
+    ("22008", InvalidInput, "wrong form"),
+    ("22003", InvalidInput, "wrong form"),
+    ("PT401", NotAllowed, "You may not do this."),
+    ("42501", NotAllowed, "You may not do this."),
+    ("PGRST301", NotAllowed, "You may not do this."),
+    ("PGRST302", NotAllowed, "You may not do this."),
+    ("PGRST303", NotAllowed, "You may not do this."),
+    ("42883", Defect, "Lin's side"),
+    ("42P01", Defect, "Lin's side"),
+    ("23502", Defect, "Lin's side"),
+    ("P0001", Defect, "Lin's side"),
+    ("08006", Unavailable, "does not answer"),
+    ("53300", Unavailable, "does not answer"),
+    ("57014", Unavailable, "does not answer"),
+    ("57P01", Unavailable, "does not answer"),
+    ("40P01", Unavailable, "does not answer"),
+    ("25006", Unavailable, "does not answer"),
+    ("PGRST000", Unavailable, "does not answer"),
+    ("PGRST003", Unavailable, "does not answer"),
+    ("502", Unavailable, "does not answer"),
+    ("", Unavailable, "does not answer"),
+    (None, Unavailable, "does not answer"),
+]
+
+
+@pytest.mark.parametrize(("code", "kind", "words"), CODES, ids=[str(code) for code, _, _ in CODES])
+def test_each_code_has_one_meaning(code: str | None, kind: type[LinError], words: str) -> None:
+    meant = translated(error(code))
+    assert type(meant) is kind
+    assert words in str(meant)
+
+
+def test_what_the_database_said_to_us_is_logged_and_not_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        meant = translated(error("42883", "function public.claim(uuid) does not exist"))
+    assert "claim" not in str(meant)
+    assert caplog.records[0].__dict__["reason"].startswith("function public.claim")
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        [{"field": "text", "message": "too long"}],
+        json.dumps([{"field": "text", "message": "too long", "target_id": "x"}]),
+    ],
+)
+def test_every_field_that_was_refused_is_named(details: Any) -> None:
+    meant = translated(error("PT422", "No.", details))
+    assert isinstance(meant, InvalidInput)
+    assert meant.problems == (FieldProblem("text", "too long"),)
+
+
+@pytest.mark.parametrize("details", [None, "", "not json", "7", [{"field": "text"}], [7], {}])
+def test_details_in_another_shape_name_no_field(details: Any) -> None:
+    meant = translated(error("PT422", "No.", details))
+    assert isinstance(meant, InvalidInput)
+    assert meant.problems == ()
+
+
+def calls(handler: Any) -> Calls:
+    http = httpx.Client(transport=httpx.MockTransport(handler))
+    return Calls(SyncPostgrestClient("http://database.test", http_client=http, retry_enabled=False))
+
+
+def fails(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("http://database.test?apikey=secret")
+
+
+def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="try again in a moment") as raised:
+        calls(fails).rpc("heartbeat", name="w")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(502, b"<html>Bad Gateway</html>"), (504, b""), (500, b"{}"), (503, b'{"message": "name resolution failed"}')],
+)  # fmt: skip
+def test_a_gateway_in_between_that_fails_is_unavailable(status: int, body: bytes) -> None:
+    with pytest.raises(Unavailable):
+        calls(lambda _request: httpx.Response(status, content=body)).rpc("heartbeat", name="w")
+
+
+def test_a_refusal_of_our_functions_keeps_its_cause() -> None:
+    refusal = {"code": "PT404", "message": "There is no such post.", "details": None, "hint": None}
+    with pytest.raises(NotFound, match="no such post") as raised:
+        calls(lambda _request: httpx.Response(404, json=refusal)).rpc("schedule_post", post="x")
+    assert isinstance(raised.value.__cause__, APIError)

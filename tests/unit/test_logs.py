@@ -1,0 +1,138 @@
+"""Logs: one JSON object a line, and no credential in it, wherever the line came from."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jwt
+import pytest
+from structlog.stdlib import ProcessorFormatter
+
+from backend import logs
+from backend.sealing import Sealer
+
+
+@pytest.fixture(autouse=True)
+def put_back() -> Iterator[None]:
+    """Leave the process's logging as it was."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    # pytest adds and removes handlers of its own meanwhile
+    root.handlers[:] = [
+        one for one in root.handlers if not isinstance(one.formatter, ProcessorFormatter)
+    ]
+    root.setLevel(level)
+    logs.clear()
+
+
+@pytest.fixture
+def written(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """Everything written since logging was configured, line by line."""
+    return lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def planted() -> dict[str, tuple[str, str]]:
+    """By name: a text with a credential in it, and the part that must not be readable."""
+    token = jwt.encode({"sub": "alice"}, "k" * 32, algorithm="HS256")
+    sealed = Sealer([secrets.token_bytes(32)]).seal("secret", bound_to="x")
+    opaque = "AQX" + secrets.token_urlsafe(30)
+    hexadecimal = secrets.token_hex(16)
+    return {
+        "a JWT alone": (f"got {token}", token.rpartition(".")[2]),
+        "a JWT in a URL": (f"GET /callback?jwt={token}&a=b", token.split(".")[1]),
+        "an unsigned JWT": ("x eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9. y", "eyJzdWIiOiJhbGljZSJ9"),
+        "a JWE": (f"row holds {sealed}", sealed.rsplit(".", 2)[1]),
+        "a secret key": (f"apikey is sb_secret_{hexadecimal}", hexadecimal),
+        "a publishable key": (f"sb_publishable_{hexadecimal}", hexadecimal),
+        "a Hugging Face token": (f"hf_{hexadecimal} was refused", hexadecimal),
+        "bearer": (f"Authorization: Bearer {opaque}", opaque),
+        "bearer in small letters": (f"authorization: bearer {opaque}", opaque),
+        "basic": ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA"),
+        "a form": (f"grant_type=authorization_code&code={opaque}&x=1", opaque),
+        "a form's secret": (f"client_secret=WPL_AP1.{hexadecimal}&x=1", hexadecimal),
+        "a query with a state": (f"/callback?code=abcdef{hexadecimal}&state={opaque}", opaque),
+        "JSON": (json.dumps({"access_token": opaque, "expires_in": 1}), opaque),
+        "JSON in JSON": (json.dumps(json.dumps({"refresh_token": opaque})), opaque),
+        "a dict": (repr({"password": opaque}), opaque),
+        "a header": (f"apikey: {opaque}", opaque),
+        "a verifier": (f"code_verifier={opaque}", opaque),
+        "a token_hash in a link": (f"https://a.example/confirm?token_hash={hexadecimal}&type=signup", hexadecimal),
+        "a password in a URL": (f"redis://lin:{hexadecimal}@127.0.0.1:6379/0", hexadecimal),
+        "a password in a URL without a user": (f"redis://:{hexadecimal}@127.0.0.1/0", hexadecimal),
+    }  # fmt: skip
+
+
+PLANTED = planted()
+
+
+@pytest.mark.parametrize(("text", "secret"), PLANTED.values(), ids=PLANTED.keys())
+def test_nothing_readable_remains_wherever_a_credential_was_logged(
+    written: Callable[[], list[dict[str, Any]]], text: str, secret: str
+) -> None:
+    assert secret in text
+    logs.configure("INFO")
+    log = logging.getLogger("lin.test")
+    log.info("message %s", text)
+    log.info("extra", extra={"detail": text})
+    log.info("nested", extra={"detail": {"a": [text, (text,)], text: 1}, "bytes": text.encode()})
+    log.info("object", extra={"detail": ValueError(text)})
+    try:
+        try:
+            int(f"{text} is no number")
+        except ValueError as error:
+            raise RuntimeError("wrapped") from error
+    except RuntimeError:
+        log.exception("failed")
+    logs.bind(bound=text)
+    log.warning("bound")
+    lines = written()
+    assert [line["event"].partition(" ")[0] for line in lines] == ["message", "extra", "nested", "object", "failed", "bound"]  # fmt: skip
+    shown = json.dumps(lines, ensure_ascii=False)
+    assert secret not in shown
+    assert "[removed]" in lines[0]["event"]
+    assert "wrapped" in lines[4]["exception"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the target ended as published",
+        "3 targets claimed; lease 17",
+        "LinkedIn refused this: FIELD_LENGTH_TOO_LONG",
+        "GET https://api.example.org/health/ready?verbose=1 answered 200",
+        "mail to ada@example.org at 10:30",
+    ],
+)
+def test_ordinary_lines_stay_as_they_are(text: str) -> None:
+    assert logs.scrub(text) == text
+
+
+def test_a_line_names_its_logger_level_time_and_request(
+    written: Callable[[], list[dict[str, Any]]],
+) -> None:
+    logs.configure("INFO")
+    logs.bind(request_id="abc", user_id="u")
+    logging.getLogger("lin.test").warning("hello", extra={"count": 3, "none": None})
+    logs.clear()
+    logging.getLogger("lin.test").warning("bye")
+    first, second = written()
+    assert first["timestamp"].endswith("Z")
+    assert first | {"timestamp": ""} == {
+        "event": "hello", "request_id": "abc", "user_id": "u", "level": "warning", "logger": "lin.test",
+        "timestamp": "", "count": 3, "none": None,
+    }  # fmt: skip
+    assert "request_id" not in second
+
+
+def test_libraries_that_log_every_request_are_quiet(
+    written: Callable[[], list[dict[str, Any]]],
+) -> None:
+    logs.configure("DEBUG")
+    for name in ("httpx", "urllib3.connectionpool", "apscheduler.scheduler"):
+        logging.getLogger(name).info("GET https://a.example/?code=abcdefgh")
+    assert written() == []
