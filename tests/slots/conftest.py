@@ -1,0 +1,56 @@
+"""A database with the product's tables and nobody else at work: no worker fills what these tests look at."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.stack import Stack
+
+from .owners import Database, Owner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def quiet_stack() -> Iterator[Stack]:
+    """Postgres and its gateway."""
+    stack = Stack(
+        ROOT,
+        Path(tempfile.mkdtemp(prefix="lin-")),
+        services=False,
+        extra_env={"SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": ""},
+    )
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.discard()
+
+
+@pytest.fixture(scope="session")
+def connect(quiet_stack: Stack) -> Callable[[], Database]:
+    """`connect()`: one more connection as the database's owner, each statement a transaction."""
+
+    def connected() -> Database:
+        return psycopg.connect(quiet_stack.info["database_url"], autocommit=True)
+
+    return connected
+
+
+@pytest.fixture(scope="session")
+def database(connect: Callable[[], Database]) -> Iterator[psycopg.Connection[Any]]:
+    """The connection most tests share."""
+    with connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def owner(database: Database) -> Owner:
+    """Somebody new, in UTC, with one account."""
+    return Owner.make(database)
