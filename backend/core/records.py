@@ -78,7 +78,8 @@ class Lease:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of one attempt. `after_seconds` says when a retry comes up again."""
+    """What became of one attempt. `after_seconds` says when a retry comes up again, `whole_account` that everything
+    else of the account waits as long."""
 
     target_id: str
     lease_token: int
@@ -90,6 +91,7 @@ class Settlement:
     error_class: str | None = None
     error: str | None = None
     after_seconds: float | None = None
+    whole_account: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,3 +125,16 @@ class ClaimedGeneration:
     user_id: str
     input: Mapping[str, Any]
     lease_token: int
+
+
+RefreshVerdict = Literal["refresh", "wait", "changed", "gone"]
+
+
+@dataclass(frozen=True)
+class ExpiringTokens:
+    """Tokens that a job should refresh."""
+
+    account_id: str
+    platform: str
+    granted_scopes: tuple[str, ...]
+    tokens: SealedTokens

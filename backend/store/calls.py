@@ -75,7 +75,9 @@ def translated(error: APIError) -> LinError:
         case "PT401" | "42501" | "PGRST301" | "PGRST302" | "PGRST303":
             meaning = NotAllowed("You may not do this.")
         case _ if _SQLSTATE.fullmatch(code) and not code.startswith(_PASSING):
-            log.error("the database refused a call of ours", extra={"code": code, "reason": message})
+            log.error(
+                "the database refused a call of ours", extra={"code": code, "reason": message}
+            )
             meaning = Defect("Something went wrong on Lin's side.")
     return meaning
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..core.ports import Identity
-from ..core.records import ClaimedMedia, ClaimedTarget, SealedTokens
+from ..core.records import ClaimedMedia, ClaimedTarget, ExpiringTokens, SealedTokens
 
 
 def time_or_none(value: str | None) -> datetime | None:
@@ -38,13 +38,26 @@ def claimed_target(row: dict[str, Any]) -> ClaimedTarget:
             kind=account["kind"],
         ),
         granted_scopes=tuple(account["granted_scopes"]),
-        tokens=token
-        and SealedTokens(
-            access_token_sealed=token["access_token_sealed"],
-            refresh_token_sealed=token["refresh_token_sealed"],
-            access_token_expires_at=time_or_none(token["access_token_expires_at"]),
-            refresh_token_expires_at=time_or_none(token["refresh_token_expires_at"]),
-            version=token["version"],
-        ),
+        tokens=sealed_tokens(token),
         media=tuple(ClaimedMedia(**media) for media in row["media"]),
     )
+
+
+def sealed_tokens(row: dict[str, Any] | None) -> SealedTokens | None:
+    """A row of social_account_tokens; None stays None."""
+    if row is None:
+        return None
+    return SealedTokens(
+        access_token_sealed=row["access_token_sealed"],
+        refresh_token_sealed=row["refresh_token_sealed"],
+        access_token_expires_at=time_or_none(row["access_token_expires_at"]),
+        refresh_token_expires_at=time_or_none(row["refresh_token_expires_at"]),
+        version=row["version"],
+    )
+
+
+def expiring_tokens(row: dict[str, Any]) -> ExpiringTokens:
+    """One element of tokens_to_refresh."""
+    tokens = sealed_tokens(row["token"])
+    assert tokens is not None, "tokens_to_refresh names no account without tokens"  # noqa: S101 - the function's contract
+    return ExpiringTokens(row["account_id"], row["platform"], tuple(row["granted_scopes"]), tokens)

@@ -61,6 +61,19 @@ class AsUser:
         """A generation with its state and result. Raises NotFound."""
         return self._one("generations", _GENERATION, generation_id, "generation")
 
+    def add_slot(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Make a weekly slot; the row says where it is after conflicts. Raises NotFound, InvalidInput, Conflict."""
+        row: dict[str, Any] = self._calls.run(self._calls.table("slots").insert(columns))[0]
+        return row
+
+    def edit_slot(self, slot_id: str, columns: dict[str, Any]) -> dict[str, Any]:
+        """Change a weekly slot. Raises NotFound, InvalidInput, Conflict."""
+        rows = self._calls.run(self._calls.table("slots").update(columns).eq("id", slot_id))
+        if not rows:
+            raise NotFound("There is no such slot.")
+        row: dict[str, Any] = rows[0]
+        return row
+
     def _one(self, table: str, columns: str, row_id: str, name: str) -> dict[str, Any]:
         rows = self._calls.run(self._calls.table(table).select(columns).eq("id", row_id).limit(1))
         if not rows:

@@ -44,6 +44,7 @@ create table public.social_accounts (
   unique (id, user_id) -- so that what refers to an account can prove it has the same owner
 );
 comment on table public.social_accounts is 'A connected identity on a platform. Reconnecting keeps the row.';
+create index social_accounts_not_active_idx on public.social_accounts (id) where status <> 'active';
 create index social_accounts_platform_id_idx on public.social_accounts (platform_id);
 create index social_accounts_token_expires_at_idx on public.social_accounts (token_expires_at) where status = 'active';
 

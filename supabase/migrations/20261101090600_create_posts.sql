@@ -153,6 +153,7 @@ create index post_targets_due_idx on public.post_targets (next_attempt_at, id) w
 -- the claim's question whether an account has an earlier one waiting
 create index post_targets_account_due_idx on public.post_targets (account_id, next_attempt_at, id) where state = 'scheduled';
 create index post_targets_deadline_idx on public.post_targets (deadline_at) where state = 'scheduled';
+create index post_targets_needs_reconnect_idx on public.post_targets (account_id) where state = 'needs_reconnect';
 create index post_targets_lease_until_idx on public.post_targets (lease_until) where state in ('preparing', 'sending', 'confirming');
 -- at most one target of an account is at work, whatever any worker believes
 create unique index post_targets_one_at_work_per_account_idx on public.post_targets (account_id)

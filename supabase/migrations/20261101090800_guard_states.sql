@@ -1,7 +1,25 @@
 -- What keeps a status from lying, whoever writes: allowed moves, derived post status, edits against sending.
 --
--- Lock order: whoever locks a post and its targets locks the post first. What cannot (the claim, which starts from
--- targets) skips locked rows instead of waiting. So nobody ever waits in a circle.
+-- Lock order: posts by id, then targets by id (private.lock_targets), then accounts. What starts at the other end (the
+-- claim and the sweeps start from targets, parking and resuming from an account) skips locked rows instead of waiting,
+-- and comes again; a user who deletes a target is refused while its post is locked. So nobody ever waits in a circle.
+
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
+-- Does:    locks these targets and their posts, in the one order that everybody keeps.
+create function private.lock_targets(targets uuid[]) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform 1 from public.posts p
+  where p.id in (select t.post_id from public.post_targets t where t.id = any (targets))
+  order by p.id for no key update;
+  perform 1 from public.post_targets t where t.id = any (targets) order by t.id for update;
+end
+$$;
+grant execute on function private.lock_targets(uuid[]) to service_role;
 
 -- Does:    the state machine of a target; the one place that lists its moves.
 create function private.target_may_move(old_state public.target_state, new_state public.target_state) returns boolean
@@ -128,6 +146,7 @@ begin
     new.version := old.version + 1;
   end if;
   if new.max_lateness <> old.max_lateness then
+    perform 1 from public.post_targets t where t.post_id = new.id order by t.id for update;
     update public.post_targets t set deadline_at = t.due_at + new.max_lateness
     where t.post_id = new.id and t.state = 'scheduled';
   end if;
@@ -139,6 +158,8 @@ create trigger guard_post_edit before update of text, max_lateness, version on p
   for each row execute function private.guard_post_edit();
 
 -- Does:    a change of a post's media is a change of the post: the same guard, the same new version.
+--          Runs after the row is written, when policies and foreign keys have shown that the post is the caller's: its
+--          refusal names the accounts of the post.
 create function private.guard_post_media() returns trigger
 language plpgsql
 security definer
@@ -146,11 +167,29 @@ set search_path = ''
 as $$
 begin
   update public.posts p set version = p.version + 1 where p.id = coalesce(new.post_id, old.post_id);
-  return coalesce(new, old);
+  return null;
 end
 $$;
-create trigger guard_post_media before insert or update or delete on public.post_media
+create trigger guard_post_media after insert or update or delete on public.post_media
   for each row execute function private.guard_post_media();
+
+-- Does:    refuses to delete a file that a post uses; with its owner's account everything goes.
+-- Raises:  PT409. The row is locked before this runs, so no post can start to use it meanwhile.
+create function private.guard_media_delete() returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if exists (select 1 from public.post_media pm where pm.media_id = old.id)
+    and exists (select 1 from auth.users u where u.id = old.user_id) then
+    perform private.refuse(409, 'A post uses this file; take it out of the post first.');
+  end if;
+  return old;
+end
+$$;
+create trigger guard_media_delete before delete on public.media
+  for each row execute function private.guard_media_delete();
 
 -- Does:    refuses to adapt a target that is being sent or was sent; else a new version of it.
 -- Raises:  PT409.
@@ -172,7 +211,8 @@ $$;
 create trigger guard_target_edit before update on public.post_targets
   for each row execute function private.guard_target_edit();
 
--- Does:    refuses a new target on a post that is going out at this moment.
+-- Does:    refuses a new target on a post that is going out at this moment. After, not before, the row is written: only then
+--          it is sure that the post is the caller's.
 create function private.guard_target_insert() returns trigger
 language plpgsql
 security definer
@@ -182,11 +222,29 @@ begin
   if exists (select 1 from public.posts p where p.id = new.post_id and p.status = 'publishing') then
     perform private.refuse(409, 'This post is being published right now; add the account afterwards.');
   end if;
-  return new;
+  return null;
 end
 $$;
-create trigger guard_target_insert before insert on public.post_targets
+create trigger guard_target_insert after insert on public.post_targets
   for each row execute function private.guard_target_insert();
+
+-- Does:    keeps the lock order when a user deletes a target: its row is locked already, so its post is not waited for.
+-- Raises:  PT409 while somebody else changes the post. A post that is being deleted takes its targets along.
+create function private.guard_target_delete() returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform 1 from public.posts p where p.id = old.post_id for no key update skip locked;
+  if not found and exists (select 1 from public.posts p where p.id = old.post_id) then
+    perform private.refuse(409, 'This post is being changed at this moment; try again.');
+  end if;
+  return old;
+end
+$$;
+create trigger guard_target_delete before delete on public.post_targets
+  for each row execute function private.guard_target_delete();
 
 -- Does:    tells the owner, once per event, when a target ends or needs them.
 create function private.notify_of_targets() returns trigger
@@ -196,7 +254,7 @@ set search_path = ''
 as $$
 begin
   insert into public.notifications (user_id, kind, event_key, payload)
-  select n.user_id, 'target_' || n.state, 'target ' || n.id || ' ' || n.state || ' ' || n.attempts,
+  select n.user_id, 'target_' || n.state, 'target ' || n.id || ' ' || n.state || ' ' || pg_current_xact_id(),
     jsonb_strip_nulls(jsonb_build_object(
       'post_id', n.post_id, 'target_id', n.id, 'account_id', n.account_id, 'platform', a.platform_id,
       'account_name', a.account_name, 'external_url', n.external_url, 'reason', n.error,

@@ -1,6 +1,9 @@
 -- What users do with a post: schedule, unschedule, cancel, retry, settle. State moves through these only.
 -- All are definers, because users may not write state columns; each asks first whether the post is the caller's.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 -- Does:    locks a post of the caller.  Raises: PT404.
 create function private.own_post(post uuid) returns public.posts
 language plpgsql
@@ -128,6 +131,9 @@ begin
     perform private.refuse(422, format('The time %s is in the past.', to_char(moment at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')),
       '[{"field": "at", "message": "in the past"}]');
   end if;
+  if moment > now() + interval '1 year' then
+    perform private.refuse(422, 'A post can be scheduled at most one year ahead.', '[{"field": "at", "message": "more than a year ahead"}]');
+  end if;
   if not exists (select 1 from public.post_targets t where t.post_id = p.id) then
     perform private.refuse(422, 'Choose at least one account to publish to.', '[{"field": "targets", "message": "no account chosen"}]');
   end if;
@@ -157,9 +163,10 @@ $$;
 
 -- Does:    schedules every target of the caller's post that has not gone out, and records that its owner approved it.
 --          Canceled targets stay canceled; retry_target brings one back.
--- Takes:   at, null for now.
+-- Takes:   at, null for now; at most a year ahead.
 -- Returns: the post.
--- Raises:  PT404 no such post; PT422 with every reason why a chosen account could not take it, or a time in the past;
+-- Raises:  PT404 no such post; PT422 with every reason why a chosen account could not take it, or a time in the
+--          past or too far ahead;
 --          PT409 when nothing is left to schedule or a target is at work.
 -- May call: signed-in users, for their own posts.
 create function public.schedule_post(post uuid, at timestamptz default null) returns public.posts
@@ -285,7 +292,7 @@ create type public.settlement as enum ('it_is_live', 'send_again');
 
 -- Does:    the owner says what became of an unconfirmed target: it is live (then it is published, id unknown),
 --          or it is not and shall be sent again. Only a person may say the second.
--- Returns: the target.  Raises: PT404; PT409 unless unconfirmed.
+-- Returns: the target.  Raises: PT404; PT409 unless unconfirmed; PT422 without an answer.
 -- May call: signed-in users, for their own targets.
 create function public.settle_target(target uuid, answer public.settlement) returns public.post_targets
 language plpgsql
@@ -296,6 +303,9 @@ declare
   t public.post_targets;
 begin
   t := private.own_target(target);
+  if answer is null then -- silence must never send a post again
+    perform private.refuse(422, 'Say it_is_live or send_again.', '[{"field": "answer", "message": "missing"}]');
+  end if;
   if t.state <> 'unconfirmed' then
     perform private.refuse(409, format('It is %s; only an unconfirmed target can be settled.', t.state));
   end if;

@@ -4,6 +4,9 @@
 -- Every write about a claimed target names the lease token it was claimed with. Where the token on the row is another
 -- one, the caller has lost the lease: nothing changes, except that a known answer of the platform is kept.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 -- Does:    ends waiting targets whose deadline has passed: missed, or failed where something was sent before.
 -- Returns: how many.
 create function public.mark_missed(take integer default 100) returns integer
@@ -74,7 +77,7 @@ begin
       state = 'preparing', worker = worker_name, attempts = t.attempts + 1,
       lease_token = nextval('private.target_lease'), lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
     where t.id = any (claimed);
-  exception when unique_violation then
+  exception when unique_violation or deadlock_detected then
     -- another worker took a target of one of these accounts since our snapshot: the next poll sees it
     return jsonb_build_object('now', clock_timestamp(), 'targets', '[]'::jsonb);
   end;
@@ -116,9 +119,11 @@ grant execute on function private.claimed_target(uuid) to service_role;
 grant execute on function public.claim_due_targets(text, integer, integer, double precision) to service_role;
 
 -- Does:    commits the send mark for many targets at once. Only what is marked may be sent, and it is never sent again.
--- Takes:   sends [{target_id, lease_token, post_version, target_version}]; how many seconds of lease must be left.
--- Returns: a row for each: verdict "send" | "changed" (edited meanwhile: back in the queue) | "early" (its time has not
---          come) | "lost" (lease gone or nearly so, canceled, or never ours).
+-- Takes:   sends [{target_id, lease_token, post_version, target_version}]; how many seconds of lease the marked ones have
+--          from now on, so that no answer outlives its lease.
+-- Returns: a row for each: verdict "send" | "changed" (edited meanwhile: back in the queue) | "parked" (its account was
+--          disconnected meanwhile: waits for that) | "early" (its time has not come) | "lost" (lease over, canceled, or
+--          never ours).
 create function public.begin_send(sends jsonb, seconds_left integer)
 returns table (target_id uuid, lease_token bigint, verdict text)
 language plpgsql
@@ -126,13 +131,7 @@ set search_path = ''
 as $$
 begin
   -- an edit holds its post's lock: whoever comes first decides
-  perform 1 from public.posts p
-  where p.id in (select t.post_id from public.post_targets t
-    where t.id in (select (s ->> 'target_id')::uuid from jsonb_array_elements(sends) s))
-  order by p.id for no key update;
-  perform 1 from public.post_targets t
-  where t.id in (select (s ->> 'target_id')::uuid from jsonb_array_elements(sends) s)
-  order by t.id for update;
+  perform private.lock_targets(array(select (s ->> 'target_id')::uuid from jsonb_array_elements(sends) s));
 
   return query
   with asked as (
@@ -142,29 +141,32 @@ begin
     select s.target_id, s.lease_token,
       case
         when t.id is null or t.state not in ('preparing', 'sending') then 'lost'
+        when t.lease_until <= clock_timestamp() then 'lost'
         when t.state = 'sending' then 'send' -- our mark was committed, its answer lost
+        when a.status <> 'active' then 'parked'
         when p.version <> s.post_version or t.version <> s.target_version then 'changed'
         when t.next_attempt_at > clock_timestamp() then 'early'
-        when t.lease_until <= clock_timestamp() + make_interval(secs => seconds_left) then 'lost'
         else 'send'
       end as verdict
     from asked s
     left join public.post_targets t on t.id = s.target_id and t.lease_token = s.lease_token
     left join public.posts p on p.id = t.post_id
+    left join public.social_accounts a on a.id = t.account_id
   ), marked as (
     update public.post_targets t set
-      state = (case j.verdict when 'send' then 'sending' else 'scheduled' end)::public.target_state,
-      next_attempt_at = t.next_attempt_at,
-      lease_until = case j.verdict when 'send' then t.lease_until end
+      state = (case j.verdict when 'send' then 'sending' when 'parked' then 'needs_reconnect' else 'scheduled' end)::public.target_state,
+      lease_until = case j.verdict when 'send' then greatest(t.lease_until, clock_timestamp() + make_interval(secs => seconds_left)) end,
+      error_class = case j.verdict when 'parked' then 'needs_reconnect' else t.error_class end,
+      error = case j.verdict when 'parked' then 'The account was disconnected before this was sent.' else t.error end
     from judged j
-    where t.id = j.target_id and t.state = 'preparing' and j.verdict in ('send', 'changed')
+    where t.id = j.target_id and t.state in ('preparing', 'sending') and j.verdict in ('send', 'changed', 'parked')
     returning t.id, t.lease_token, j.verdict
   ), noted as (
     update public.publish_attempts a set
       phase = case k.verdict when 'send' then 'sending' else a.phase end,
-      sending_at = case k.verdict when 'send' then clock_timestamp() end,
-      outcome = case k.verdict when 'changed' then 'changed'::public.attempt_outcome end,
-      finished_at = case k.verdict when 'changed' then clock_timestamp() end
+      sending_at = case k.verdict when 'send' then coalesce(a.sending_at, clock_timestamp()) end,
+      outcome = (case k.verdict when 'changed' then 'changed' when 'parked' then 'needs_reconnect' end)::public.attempt_outcome,
+      finished_at = case k.verdict when 'send' then null else clock_timestamp() end
     from marked k where a.lease_token = k.lease_token
   )
   select j.target_id, j.lease_token, j.verdict from judged j;
@@ -174,8 +176,10 @@ grant execute on function public.begin_send(jsonb, integer) to service_role;
 
 -- Does:    records what became of many attempts at once.
 -- Takes:   results [{target_id, lease_token, outcome, external_id, external_url, http_status, request_id, error_class, error,
---          after_seconds, account_gone}]; outcome is an attempt_outcome; after_seconds says when a "retry" comes up again;
---          a not_sent attempt goes back into the queue without using up a try.
+--          after_seconds, whole_account}]; outcome is an attempt_outcome; after_seconds says when a "retry" comes up again,
+--          whole_account that the account's other targets wait as long; a not_sent attempt goes back into the queue
+--          without using up a try; a "duplicate" refusal with the external_id of what is there already means published
+--          where an earlier attempt may have been the one.
 -- Returns: a row for each: verdict "settled" | "known" (it was settled so before) | "kept" (the lease is lost; the answer
 --          is kept with the attempt, and a success is still taken while nobody has decided otherwise).
 create function public.settle_attempt(results jsonb)
@@ -187,24 +191,22 @@ declare
   r record;
   t public.post_targets;
 begin
-  perform 1 from public.posts p
-  where p.id in (select t0.post_id from public.post_targets t0
-    where t0.id in (select (s ->> 'target_id')::uuid from jsonb_array_elements(results) s))
-  order by p.id for no key update;
+  perform private.lock_targets(array(select (s ->> 'target_id')::uuid from jsonb_array_elements(results) s));
   for r in
     select * from jsonb_to_recordset(results) as s (
       target_id uuid, lease_token bigint, outcome public.attempt_outcome, external_id text, external_url text, http_status integer,
-      request_id text, error_class text, error text, after_seconds double precision, account_gone boolean)
+      request_id text, error_class text, error text, after_seconds double precision, whole_account boolean)
     order by s.target_id
   loop
     target_id := r.target_id;
     lease_token := r.lease_token;
-    select * into t from public.post_targets x where x.id = r.target_id for update;
+    select * into t from public.post_targets x where x.id = r.target_id;
     if not found then
       verdict := 'kept'; -- the user and all that was theirs is gone
     elsif t.lease_token = r.lease_token and private.settle_target_row(t, to_jsonb(r)) then
       verdict := 'settled';
-    elsif exists (select 1 from public.publish_attempts a where a.lease_token = r.lease_token and a.outcome = r.outcome) then
+    elsif exists (select 1 from public.publish_attempts a
+      where a.lease_token = r.lease_token and a.outcome in (r.outcome, private.outcome_as_known(t, to_jsonb(r)))) then
       verdict := 'known';
     else
       update public.publish_attempts a set late_result = to_jsonb(r) where a.lease_token = r.lease_token and a.target_id = r.target_id;
@@ -222,7 +224,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  ended_as constant public.attempt_outcome := r ->> 'outcome';
+  ended_as constant public.attempt_outcome := private.outcome_as_known(t, r);
   from_states constant public.target_state[] := case ended_as
     -- a success that comes after the lease ran out is still a success, as long as nobody has settled it otherwise
     when 'published' then array['sending', 'confirming', 'unconfirmed']
@@ -230,7 +232,8 @@ declare
     when 'unconfirmed' then array['sending', 'confirming']
     when 'failed' then array['preparing', 'sending', 'confirming']
     when 'needs_reconnect' then array['preparing', 'sending']
-    when 'retry' then array['preparing', 'sending']
+    -- proof that nothing was sent frees what recovery had to take for unconfirmed
+    when 'retry' then array['preparing', 'sending', 'unconfirmed']
     when 'not_sent' then array['preparing']
     else array[]::text[]
   end;
@@ -244,6 +247,9 @@ begin
   if ended_as in ('retry', 'not_sent') then
     retry_at := greatest(clock_timestamp() + make_interval(secs => coalesce((r ->> 'after_seconds')::double precision, 0)), t.next_attempt_at);
     given_up := ended_as = 'retry' and (tries >= 6 or retry_at > t.deadline_at);
+    if given_up and t.state = 'unconfirmed' then
+      return false; -- its owner has been asked already
+    end if;
   end if;
 
   update public.post_targets x set
@@ -255,9 +261,9 @@ begin
     failures = tries,
     stalls = case when ended_as = 'not_sent' then x.stalls else 0 end,
     lease_until = case when ended_as = 'confirming' then x.lease_until end,
-    external_id = coalesce(r ->> 'external_id', x.external_id),
+    external_id = case when ended_as in ('published', 'confirming') then coalesce(r ->> 'external_id', x.external_id) else x.external_id end,
     external_id_unknown = ended_as = 'published' and coalesce(r ->> 'external_id', x.external_id) is null,
-    external_url = coalesce(r ->> 'external_url', x.external_url),
+    external_url = case when ended_as in ('published', 'confirming') then coalesce(r ->> 'external_url', x.external_url) else x.external_url end,
     published_at = case when ended_as = 'published' then clock_timestamp() else x.published_at end,
     error_class = case when ended_as in ('published', 'not_sent') then null else r ->> 'error_class' end,
     error = case when ended_as in ('published', 'not_sent') then null else left(r ->> 'error', 500) end
@@ -272,10 +278,51 @@ begin
 
   if ended_as = 'needs_reconnect' then
     perform private.park_account(t.account_id, left(r ->> 'error', 500));
+  elsif ended_as in ('retry', 'not_sent') and (r ->> 'whole_account')::boolean then
+    perform private.hold_back_account(t.account_id, retry_at);
   end if;
   return true;
 end
 $$;
+
+-- Does:    what an outcome means in the light of what is known here.
+-- Returns: "retry" for a permission refused that was renewed while this attempt still used the old one; "published" for a
+--          duplicate of a post that an earlier, unconfirmed attempt must have made; else the outcome itself.
+create function private.outcome_as_known(t public.post_targets, r jsonb) returns public.attempt_outcome
+language sql
+stable
+set search_path = ''
+as $$
+  select (case
+    when r ->> 'outcome' = 'needs_reconnect' and exists (
+      select 1 from public.social_accounts c join public.publish_attempts a on a.lease_token = t.lease_token
+      where c.id = t.account_id and c.status = 'active' and c.connected_at > a.started_at) then 'retry'
+    when r ->> 'outcome' = 'failed' and r ->> 'error_class' = 'duplicate' and exists (
+      select 1 from public.publish_attempts a
+      where a.target_id = t.id and a.outcome = 'unconfirmed' and a.lease_token <> t.lease_token)
+      and not exists (
+        select 1 from public.post_targets o
+        where o.account_id = t.account_id and o.external_id = r ->> 'external_id' and o.id <> t.id) then 'published'
+    else r ->> 'outcome' end)::public.attempt_outcome
+$$;
+grant execute on function private.outcome_as_known(public.post_targets, jsonb) to service_role;
+
+-- Does:    the platform told an account to wait: what else waits for it comes up no earlier, in its order.
+create function private.hold_back_account(account uuid, until_then timestamptz) returns void
+language sql
+set search_path = ''
+as $$
+  update public.post_targets t set next_attempt_at = until_then + o.place * interval '1 millisecond'
+  from (
+    select w.id, row_number() over (order by w.next_attempt_at, w.id) as place from (
+      select s.id, s.next_attempt_at from public.post_targets s
+      where s.account_id = account and s.state = 'scheduled' and s.next_attempt_at < until_then
+      for update skip locked
+    ) w
+  ) o
+  where t.id = o.id
+$$;
+grant execute on function private.hold_back_account(uuid, timestamptz) to service_role;
 
 -- Does:    an account's permission is gone: says so on the account, and parks what waits for it where its owner sees it.
 create function private.park_account(account uuid, reason text) returns void
@@ -284,14 +331,47 @@ set search_path = ''
 as $$
 begin
   update public.social_accounts a set status = 'needs_reconnect', last_error = reason where a.id = account and a.status = 'active';
-  perform 1 from public.posts p
-  where p.id in (select t.post_id from public.post_targets t where t.account_id = account and t.state = 'scheduled')
-  order by p.id for no key update;
-  update public.post_targets t set state = 'needs_reconnect', error_class = 'needs_reconnect', error = reason
-  where t.account_id = account and t.state = 'scheduled';
+  perform private.follow_accounts(null, account);
 end
 $$;
 grant execute on function private.park_account(uuid, text) to service_role;
+
+-- Does:    lets waiting targets follow their account: parks what waits for one that is not active, and puts back into the
+--          queue what waited for one that is connected again. Skips what is locked; recover_leases comes again.
+-- Takes:   how many (null: all); an account, null for all.
+create function private.follow_accounts(take integer, account uuid default null) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  parked uuid[];
+  resumed uuid[];
+begin
+  select array_agg(f.id) into parked from (
+    select t.id from public.social_accounts a
+    join public.post_targets t on t.account_id = a.id and t.state = 'scheduled'
+    join public.posts p on p.id = t.post_id
+    where a.status <> 'active' and (account is null or a.id = account)
+    limit take for update of t, p skip locked
+  ) f;
+  update public.post_targets t set state = 'needs_reconnect', error_class = 'needs_reconnect',
+    error = coalesce(a.last_error, 'The account is not connected any more.')
+  from public.social_accounts a where a.id = t.account_id and t.id = any (parked);
+
+  select array_agg(f.id) into resumed from (
+    select t.id from public.post_targets t
+    join public.social_accounts a on a.id = t.account_id
+    join public.posts p on p.id = t.post_id
+    where t.state = 'needs_reconnect' and t.due_at is not null and a.status = 'active' and (account is null or a.id = account)
+    limit take for update of t, p skip locked
+  ) f;
+  update public.post_targets t set state = 'scheduled', error = null, error_class = null,
+    next_attempt_at = greatest(t.due_at, now() + o.place * interval '1 millisecond') -- overdue ones in the order they were due
+  from (select w.id, row_number() over (order by w.due_at, w.id) as place from public.post_targets w where w.id = any (resumed)) o
+  where t.id = o.id;
+end
+$$;
+grant execute on function private.follow_accounts(integer, uuid) to service_role;
 grant execute on function private.settle_target_row(public.post_targets, jsonb) to service_role;
 grant execute on function public.settle_attempt(jsonb) to service_role;
 
@@ -299,19 +379,26 @@ grant execute on function public.settle_attempt(jsonb) to service_role;
 -- Takes:   leases [{target_id, lease_token}]; seconds from now.
 -- Returns: the tokens that are still its own; what is missing was lost.
 create function public.renew_lease(leases jsonb, lease_seconds integer) returns setof bigint
-language sql
+language plpgsql
 set search_path = ''
 as $$
+begin
+  perform 1 from public.post_targets t
+  where t.id in (select (l ->> 'target_id')::uuid from jsonb_array_elements(leases) l)
+  order by t.id for update;
+  return query
   update public.post_targets t set lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
   from jsonb_to_recordset(leases) as l (target_id uuid, lease_token bigint)
   where t.id = l.target_id and t.lease_token = l.lease_token and t.state in ('preparing', 'sending', 'confirming')
     and t.lease_until > clock_timestamp()
-  returning t.lease_token
+  returning t.lease_token;
+end
 $$;
 grant execute on function public.renew_lease(jsonb, integer) to service_role;
 
 -- Does:    takes back targets whose worker vanished. Before the send mark: back into the queue, the third time in a row into
 --          quarantine. After it: unconfirmed, because the call may have left; only a person or a read-back decides.
+--          Then lets waiting targets follow their accounts.
 -- Returns: {requeued, quarantined, unconfirmed} counts.
 create function public.recover_leases(take integer default 100) returns jsonb
 language plpgsql
@@ -360,6 +447,7 @@ begin
     'quarantined', count(*) filter (where state = 'quarantined'),
     'unconfirmed', count(*) filter (where state = 'unconfirmed'))
   into counts from recovered;
+  perform private.follow_accounts(take);
   return counts;
 end
 $$;

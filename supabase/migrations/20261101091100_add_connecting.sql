@@ -1,5 +1,8 @@
 -- How an account is connected and disconnected. Tokens arrive here sealed; Postgres never sees one in the clear.
 
+set lock_timeout = '5s'; -- wait briefly for others, never block them
+set statement_timeout = '60s';
+
 -- Does:    uses up a state: exactly one caller gets "ok", within its time.
 -- Returns: {verdict: ok | unknown | used | expired | other_browser, user_id, redirect_to, verifier_sealed}; where to go back to
 --          is told for every known state, so that the browser can be sent back with the error.
@@ -65,11 +68,7 @@ begin
     refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, t.refresh_token_expires_at),
     version = t.version + 1, updated_at = now();
 
-  perform 1 from public.posts p
-  where p.id in (select w.post_id from public.post_targets w where w.account_id = stored and w.state = 'needs_reconnect')
-  order by p.id for no key update;
-  update public.post_targets w set state = 'scheduled', next_attempt_at = greatest(w.due_at, now()), error = null, error_class = null
-  where w.account_id = stored and w.state = 'needs_reconnect' and w.due_at is not null;
+  perform private.follow_accounts(null, stored);
   return stored;
 end
 $$;

@@ -5,7 +5,7 @@ set statement_timeout = '60s';
 
 -- Does:    says in how many seconds each queue has work: 0 or less means now, null means nothing waits. Each is the first
 --          row of an index, however long the queue.
--- Returns: {targets, leases, media, generations, sources}.
+-- Returns: {targets, leases, media, generations, sources, occurrences}.
 -- May call: service_role.
 create function public.next_work() returns jsonb
 language sql
@@ -25,6 +25,13 @@ as $$
     from public.generations g where g.status in ('queued', 'waking', 'running')
     union all
     select 'sources', min(s.next_fetch_at) from public.sources s
+    union all
+    -- to be filled, over, or with a draft that has ended
+    select 'occurrences', least(
+      (select min(o.fill_at) from public.slot_occurrences o where o.state = 'open'),
+      (select min(o.occurs_at) from public.slot_occurrences o where o.state in ('open', 'filling', 'review')),
+      (select min(g.finished_at) from public.slot_occurrences o join public.generations g on g.id = o.generation_id
+        where o.state = 'filling' and g.status in ('complete', 'failed', 'canceled')))
   ) queues
 $$;
 grant execute on function public.next_work() to service_role;

@@ -1,0 +1,67 @@
+"""The publisher's queue, past row-level security: claim, mark, settle, renew, recover."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from ..core.records import (
+    ClaimedTarget,
+    Lease,
+    Settlement,
+)
+from .calls import Calls
+from .rows import claimed_target
+
+
+class Targets:
+    """One method per database function; many targets a call. Errors are those of `Calls`."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def claim_due_targets(
+        self, worker: str, take: int, lease_seconds: int, ahead_seconds: float
+    ) -> tuple[datetime, list[ClaimedTarget]]:
+        """Lease due targets; returns the database's clock and the targets."""
+        answer = self._calls.rpc(
+            "claim_due_targets", worker_name=worker, take=take, lease_seconds=lease_seconds, ahead_seconds=ahead_seconds
+        )  # fmt: skip
+        return datetime.fromisoformat(answer["now"]), [
+            claimed_target(row) for row in answer["targets"]
+        ]
+
+    def begin_send(self, targets: Sequence[ClaimedTarget], seconds_left: int) -> dict[int, str]:
+        """Commit the send marks, each with that many seconds of lease from now on; returns the verdict by lease token:
+        send, changed, parked, early or lost."""
+        sends = [
+            {"target_id": t.target_id, "lease_token": t.lease_token, "post_version": t.post_version, "target_version": t.target_version}
+            for t in targets
+        ]  # fmt: skip
+        rows = self._calls.rpc("begin_send", sends=sends, seconds_left=seconds_left)
+        return {int(row["lease_token"]): str(row["verdict"]) for row in rows}
+
+    def settle_attempts(self, settlements: Sequence[Settlement]) -> dict[int, str]:
+        """Record outcomes; returns the verdict by lease token: settled, known or kept. Safe to repeat."""
+        rows = self._calls.rpc("settle_attempt", results=[asdict(s) for s in settlements])
+        return {int(row["lease_token"]): str(row["verdict"]) for row in rows}
+
+    def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]:
+        """Extend leases; returns the tokens still held."""
+        held = [
+            {"target_id": lease.target_id, "lease_token": lease.lease_token} for lease in leases
+        ]
+        return {
+            int(token)
+            for token in self._calls.rpc("renew_lease", leases=held, lease_seconds=lease_seconds)
+        }
+
+    def recover_leases(self) -> dict[str, int]:
+        """Take back what vanished workers held; returns counts of requeued, quarantined, unconfirmed."""
+        counts: dict[str, int] = self._calls.rpc("recover_leases")
+        return counts
+
+    def mark_missed(self) -> int:
+        """End targets whose deadline has passed; returns how many."""
+        return int(self._calls.rpc("mark_missed"))
