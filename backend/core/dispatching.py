@@ -1,29 +1,42 @@
-"""Claimed targets to threads: never more than there are free threads, leases renewed while they work."""
+"""Claimed targets to threads: prepared at once, held until their time, sent then; leases renewed meanwhile.
+
+A target that waits for its time holds no thread, so one that is due now is never behind one that is due in a moment.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
-from .publishing import Hold, Publisher, utc_now
+from .preparing import Ready
+from .publishing import utc_now
 from .records import ClaimedTarget, Lease
+from .timing import Timer
 
 log = logging.getLogger("lin.dispatching")
 
 
 class LeaseStore(Protocol):
-    """Claiming and keeping leases; see store/service.py."""
+    """Claiming and keeping leases; see store/targets.py."""
 
     def claim_due_targets(
         self, worker: str, take: int, lease_seconds: int, ahead_seconds: float
     ) -> tuple[datetime, list[ClaimedTarget]]: ...
 
     def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]: ...
+
+
+class Steps(Protocol):
+    """The two steps of publishing; see core/publishing.py."""
+
+    def prepare(self, target: ClaimedTarget, now: datetime) -> Ready | None: ...
+
+    def send(self, ready: Ready) -> None: ...
 
 
 class Dispatcher:
@@ -33,13 +46,7 @@ class Dispatcher:
     AHEAD_SECONDS = 5.0
 
     def __init__(
-        self,
-        store: LeaseStore,
-        publisher: Publisher,
-        *,
-        worker: str,
-        threads: int,
-        lease_seconds: int,
+        self, store: LeaseStore, publisher: Steps, *, worker: str, threads: int, lease_seconds: int
     ) -> None:
         self._store = store
         self._publisher = publisher
@@ -47,28 +54,19 @@ class Dispatcher:
         self._threads = threads
         self._lease_seconds = lease_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="publish")
+        self._timer = Timer("hold")
         self._lock = threading.Lock()
+        self._claiming = threading.Lock()
         self._held: dict[int, ClaimedTarget] = {}
+        self._waiting: set[int] = set()
+        self._more = False
         self._stopping = False
 
     def claim_and_start(self) -> int:
-        """Claim as many due targets as threads are free, and start them; returns how many."""
-        free = self._threads - len(self._held)
-        if self._stopping or free <= 0:
-            return 0
-        # read before the call: a slow answer makes our idea of "due" later and of "lease over" earlier, never the reverse
-        asked = time.monotonic()
-        clock, targets = self._store.claim_due_targets(
-            self._worker, free, self._lease_seconds, self.AHEAD_SECONDS
-        )
-        answered = time.monotonic()
-        for target in targets:
-            wait = (target.due_at - clock).total_seconds()
-            hold = Hold(until=answered + wait, lease_ends=asked + self._lease_seconds)
-            with self._lock:
-                self._held[target.lease_token] = target
-            self._pool.submit(self._publish, target, hold).add_done_callback(_tell)
-        return len(targets)
+        """Claim what there is room for and start it; returns how many. Room is a thread each and as many in line, so
+        that threads do not stand idle while the next claim is under way."""
+        with self._claiming:
+            return self._claim()
 
     def renew(self) -> None:
         """Extend all leases held, in one call."""
@@ -79,22 +77,75 @@ class Dispatcher:
 
     def stop(self, timeout: float) -> bool:
         """Take nothing new and wait for what is at work; whether all of it ended in time."""
-        self._stopping = True
         deadline = time.monotonic() + timeout
-        self._pool.shutdown(wait=False)
+        # a claim under way is waited for: what it brings is given back, not left to its lease
+        with self._claiming:
+            self._stopping = True
+        self._timer.flush()
         while self._held and time.monotonic() < deadline:
             time.sleep(0.02)
+        self._timer.stop()
+        self._pool.shutdown(wait=False)
         return not self._held
 
-    def _publish(self, target: ClaimedTarget, hold: Hold) -> None:
-        try:
-            self._publisher.publish(target, hold, utc_now())
-        finally:
+    def _claim(self) -> int:
+        with self._lock:
+            room = 2 * self._threads - (len(self._held) - len(self._waiting))
+            ahead = self.AHEAD_SECONDS if len(self._waiting) < 2 * self._threads else 0.0
+        if self._stopping or room <= 0:
+            return 0
+        clock, targets = self._store.claim_due_targets(
+            self._worker, room, self._lease_seconds, ahead
+        )
+        # read after the call: a slow answer makes our idea of "due" later, never earlier
+        answered = time.monotonic()
+        self._more = len(targets) == room
+        with self._lock:
+            self._held.update({target.lease_token: target for target in targets})
+        for target in targets:
+            due = answered + (target.due_at - clock).total_seconds()
+            self._start(target, lambda target=target, due=due: self._prepare(target, due))  # type: ignore[misc] # mypy cannot infer the defaults
+        return len(targets)
+
+    def _prepare(self, target: ClaimedTarget, due: float) -> None:
+        ready = self._publisher.prepare(target, utc_now())
+        if ready is None:
+            self._release(target)
+        elif due <= time.monotonic() or self._stopping:
+            self._send(ready)
+        else:
             with self._lock:
-                self._held.pop(target.lease_token, None)
+                self._waiting.add(target.lease_token)
+            self._timer.at(due, lambda: self._start(target, lambda: self._send(ready)))
 
+    def _send(self, ready: Ready) -> None:
+        with self._lock:
+            self._waiting.discard(ready.target.lease_token)
+        self._publisher.send(ready)
+        self._release(ready.target)
 
-def _tell(future: Future[None]) -> None:
-    error = future.exception()
-    if error is not None:
-        log.error("publishing ended unexpectedly; the lease will be recovered", exc_info=error)
+    def _start(self, target: ClaimedTarget, step: Callable[[], None]) -> None:
+        """Run a step on a thread. Should it fail in a way nobody foresaw, its lease runs out and is recovered."""
+
+        def ended(future: Future[None]) -> None:
+            if error := future.exception():
+                log.error(
+                    "publishing ended unexpectedly; the lease will be recovered", exc_info=error
+                )
+                self._release(target)
+
+        self._pool.submit(step).add_done_callback(ended)
+
+    def _release(self, target: ClaimedTarget) -> None:
+        with self._lock:
+            self._held.pop(target.lease_token, None)
+            self._waiting.discard(target.lease_token)
+            refill = self._more and len(self._held) - len(self._waiting) <= self._threads
+        # the thread that ends refills the line, unless another is at it
+        if refill and not self._stopping and self._claiming.acquire(blocking=False):
+            try:
+                self._claim()
+            except Exception as error:
+                log.warning("refilling is put off to the next poll", extra={"error": str(error)})
+            finally:
+                self._claiming.release()

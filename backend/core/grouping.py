@@ -1,0 +1,99 @@
+"""Group commit: calls of many threads ride together in one.
+
+The first caller goes at once. Whoever comes while a call is under way waits for the next one, which takes all of them:
+with one thread nothing is slower, with many the number of calls stays small. Each caller returns when *its* item is done,
+so "durable before the next step" holds as with a call of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from .errors import Defect, LinError
+
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+
+
+class _Entry(Generic[Item, Result]):
+    """One caller's item. `woken` is set when the result is there, or when it is this caller's turn to lead."""
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.woken = threading.Event()
+        self.leads = False
+        self.result: Result | None = None
+        self.error: LinError | BaseException | None = None
+
+
+class Grouped(Generic[Item, Key, Result]):
+    """Turns `call(items) -> {key: result}` into a function of one item. `missing` stands for a key left out."""
+
+    def __init__(
+        self,
+        call: Callable[[Sequence[Item]], Mapping[Key, Result]],
+        *,
+        key: Callable[[Item], Key],
+        missing: Result,
+        most: int = 200,
+    ) -> None:
+        self._call = call
+        self._key = key
+        self._missing = missing
+        self._most = most
+        self._lock = threading.Lock()
+        self._waiting: list[_Entry[Item, Result]] = []
+        self._under_way = False
+
+    def __call__(self, item: Item) -> Result:
+        """The result of this item. Raises what the call raised."""
+        entry: _Entry[Item, Result] = _Entry(item)
+        with self._lock:
+            self._waiting.append(entry)
+            entry.leads = not self._under_way
+            self._under_way = True
+        if not entry.leads:
+            entry.woken.wait()
+        if entry.leads:
+            self._lead()
+        if entry.error is not None:
+            raise entry.error
+        return self._missing if entry.result is None else entry.result
+
+    def _lead(self) -> None:
+        """Do one call for all who wait, the leader first among them, and hand on to the next who came meanwhile."""
+        with self._lock:
+            group = self._waiting[: self._most]
+            del self._waiting[: self._most]
+        try:
+            self._serve(group)
+        finally:
+            with self._lock:
+                follower = self._waiting[0] if self._waiting else None
+                self._under_way = follower is not None
+            if follower is not None:
+                follower.leads = True
+                follower.woken.set()
+
+    def _serve(self, group: list[_Entry[Item, Result]]) -> None:
+        try:
+            results = self._call([entry.item for entry in group])
+        except Defect as error:
+            if len(group) == 1:
+                group[0].error = error
+                group[0].woken.set()
+                return
+            for entry in group:  # one item is bad: it must not take the others with it
+                self._serve([entry])
+            return
+        except BaseException as error:
+            for entry in group:
+                entry.error = error
+                entry.woken.set()
+            return
+        for entry in group:
+            entry.result = results.get(self._key(entry.item))
+            entry.woken.set()
