@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from .auth import Authenticator, SigningKeys
+from .core.breaker import Breakers
 from .core.checking import MediaChecker
 from .core.connecting import Connector
 from .core.dispatching import Dispatcher
 from .core.errors import Unavailable
 from .core.generating import Generator
 from .core.ports import Platform
+from .core.preparing import Preparer
 from .core.publishing import Publisher
 from .core.reading import SourceFetcher
+from .core.refreshing import TokenKeeper
 from .media.inspecting import Inspector
 from .outbound import PlatformHttp, PublicHttp
 from .platforms import PLATFORMS
@@ -60,6 +61,7 @@ class WorkerServices:
     fetcher: SourceFetcher
     checker: MediaChecker
     generator: Generator
+    keeper: TokenKeeper
 
 
 def build(settings: Settings) -> Services:
@@ -70,7 +72,7 @@ def build(settings: Settings) -> Services:
         _platforms(settings),
     )
     connector = Connector(
-        supabase.service,
+        supabase.service.accounts,
         platforms,
         sealer,
         redirect_uris={"linkedin": settings.linkedin_redirect_uri},
@@ -79,7 +81,7 @@ def build(settings: Settings) -> Services:
     )
     return Services(
         settings, supabase, _authenticator(settings, supabase), platforms, connector,
-        _background(_generator(settings, supabase)),
+        _background(_generator(settings, supabase, threading.Event())),
     )  # fmt: skip
 
 
@@ -87,23 +89,26 @@ def build_worker(settings: Settings) -> WorkerServices:
     """Everything a worker needs."""
     supabase, stopping = _supabase(settings), threading.Event()
     name = f"{socket.gethostname()}:{os.getpid()}"
+    platforms, sealer = _platforms(settings), Sealer(settings.token_key_bytes())
+    keeper = TokenKeeper(supabase.service.accounts, platforms, sealer)
     publisher = Publisher(
-        supabase.service,
-        _platforms(settings),
-        Sealer(settings.token_key_bytes()),
+        supabase.service.targets,
+        Preparer(supabase.service.media, platforms, keeper),
+        Breakers(first_open_seconds=settings.breaker_seconds),
+        lease_seconds=settings.publish_lease_seconds,
         request_seconds=settings.platform_timeout_seconds,
         stopping=stopping,
-        draw=random.Random(),  # noqa: S311 - jitter, not a secret
     )
     dispatcher = Dispatcher(
-        supabase.service, publisher,
+        supabase.service.targets, publisher,
         worker=name, threads=settings.worker_threads, lease_seconds=settings.publish_lease_seconds,
     )  # fmt: skip
     return WorkerServices(
         settings, supabase, name, stopping, dispatcher,
-        SourceFetcher(supabase.service, _public_door(settings), Reader(), settings.source_interval_seconds),
-        MediaChecker(supabase.service, Inspector()),
-        _generator(settings, supabase),
+        SourceFetcher(supabase.service.sources, _public_door(settings), Reader(), settings.source_interval_seconds),
+        MediaChecker(supabase.service.media, Inspector()),
+        _generator(settings, supabase, stopping),
+        keeper,
     )  # fmt: skip
 
 
@@ -136,12 +141,12 @@ def _public_door(settings: Settings) -> PublicHttp:
     return PublicHttp(settings.fetch_private_origins)
 
 
-def _generator(settings: Settings, supabase: Supabase) -> Generator:
+def _generator(settings: Settings, supabase: Supabase, stopping: threading.Event) -> Generator:
     token = settings.hugging_key.get_secret_value() if settings.hugging_key else None
     writer = SPACES["writer"](settings.writer_space, token=token) if settings.writer_space else None
     return Generator(
-        supabase.service, writer, _public_door(settings), Reader(), Inspector(),
-        deadline_seconds=settings.generation_deadline_seconds,
+        supabase.service.generations, supabase.service.media, writer, _public_door(settings), Reader(), Inspector(),
+        deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
     )  # fmt: skip
 
 
@@ -169,14 +174,15 @@ def _authenticator(settings: Settings, supabase: Supabase) -> Authenticator:
 
 
 def _background(generator: Generator) -> Callable[[str], None]:
-    """Start generations on threads of this process. What does not find a free one is picked up by a worker."""
-    pool = ThreadPoolExecutor(WEB_GENERATIONS, thread_name_prefix="generate")
+    """Start generations on threads of this process. What does not find a free one is picked up by a worker; so is what
+    was running when the process ended, which does not wait for it (daemon threads)."""
     free = threading.BoundedSemaphore(WEB_GENERATIONS)
 
     def run(generation_id: str) -> None:
-        if not free.acquire(blocking=False):
-            return
-        pool.submit(work, generation_id)
+        if free.acquire(blocking=False):
+            threading.Thread(
+                target=work, args=(generation_id,), name="generate", daemon=True
+            ).start()
 
     def work(generation_id: str) -> None:
         try:

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(default=16, ge=1, le=256)
     publish_lease_seconds: int = Field(default=60, ge=2, le=600)
     platform_timeout_seconds: float = Field(default=30, ge=1, le=300)
+    breaker_seconds: float = Field(default=30, ge=0.1, le=600)
     source_interval_seconds: int = Field(default=1800, ge=1)
 
     platform_sandbox_url: str | None = None

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -21,13 +20,17 @@ from .core.publishing import utc_now
 from .jobs import (
     check_media,
     fetch_sources,
+    fill_occurrences,
     mark_missed,
+    open_occurrences,
     publish_due_posts,
     purge_expired,
     recover_leases,
+    refresh_tokens,
     renew_leases,
     run_generations,
     send_heartbeat,
+    watch_permissions,
 )
 from .jobs.ports import JobServices
 from .logs import configure
@@ -38,6 +41,7 @@ log = logging.getLogger("lin.worker")
 
 # A send takes at most the request timeout (30 s by default); then the result is stored.
 SHUTDOWN_SECONDS = 35.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 # A target is claimed this long before its time, media uploaded, and held; see core/dispatching.py.
@@ -89,11 +93,28 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             "a new source shows its articles within seconds; others come when they are due",
             "sources",
         ),
+        Job(
+            fill_occurrences.run,
+            30,
+            "a queued post or a draft takes its slot's place when the lead time begins",
+            "occurrences",
+        ),
         Job(renew_leases.run, lease / 4, "three tries before a lease ends"),
         Job(
             mark_missed.run, 30, "a full worker claims nothing, and lateness is a rule all the same"
         ),
         Job(send_heartbeat.run, 5, "readiness tells within a minute that the last worker died"),
+        Job(
+            open_occurrences.run,
+            3600,
+            "14 days are open ahead, and a changed slot opens its own; this adds the next day",
+        ),
+        Job(refresh_tokens.run, 300, "an hour before a permission ends there are twelve tries"),
+        Job(
+            watch_permissions.run,
+            900,
+            "permissions last for weeks; a quarter of an hour late is early enough to tell",
+        ),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )
 
@@ -110,14 +131,10 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure(settings.log_level)
+    # blocked before any thread exists, so that only the sigwait below ever takes them: a handler would run in the main
+    # thread alone, which may sleep on while the kernel hands the signal to another thread
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     services = build_worker(settings)
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        services.stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
     table = jobs(settings)
     scheduler = BackgroundScheduler(
         # a thread for each job: a slow feed must not delay the heartbeat
@@ -134,7 +151,8 @@ def main() -> int:
     scheduler.add_job(watch, "interval", seconds=WATCH_SECONDS, id="watch")
     scheduler.start()
     log.info("worker started", extra={"worker": services.name, "threads": settings.worker_threads})
-    services.stopping.wait()
+    signal.sigwait(STOP_SIGNALS)
+    services.stopping.set()
     scheduler.shutdown(wait=False)
     finished = services.dispatcher.stop(SHUTDOWN_SECONDS)
     log.info("worker stopped", extra={"worker": services.name, "finished": finished})
@@ -146,7 +164,7 @@ def _watch(
     table: tuple[Job, ...], services: WorkerServices, scheduler: BackgroundScheduler
 ) -> None:
     """Run now what has work now."""
-    due = services.supabase.service.next_work()
+    due = services.supabase.service.operations.next_work()
     for job in table:
         seconds = due.get(job.queue) if job.queue else None
         if seconds is not None and seconds <= job.near:

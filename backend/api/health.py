@@ -53,7 +53,9 @@ def ready() -> Response:
 
 def _parts() -> dict[str, str]:
     try:
-        health: dict[str, Any] = current_app.extensions["lin"].supabase.service.system_health()
+        health: dict[str, Any] = current_app.extensions[
+            "lin"
+        ].supabase.service.operations.system_health()
     except Unavailable:
         return {"database": "Supabase does not answer", "worker": "unknown", "queue": "unknown"}
     age, late = health["heartbeat_age_seconds"], health["oldest_due_seconds"]

@@ -16,7 +16,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class KeyStore(Protocol):
-    """Where keys and first answers are kept; see store/service.py."""
+    """Where keys and first answers are kept; see store/operations.py."""
 
     def take_idempotency_key(self, user_id: str, key: str, request_hash: str) -> dict[str, Any]: ...
 
@@ -37,7 +37,7 @@ def idempotent(view: View) -> View:
             raise InvalidInput.of(
                 "Idempotency-Key", "Idempotency-Key must have 1 to 200 characters."
             )
-        store: KeyStore = current_app.extensions["lin"].supabase.service
+        store: KeyStore = current_app.extensions["lin"].supabase.service.operations
         user_id = current_user().id
         first = store.take_idempotency_key(user_id, key, _request_hash())
         match first["state"]:

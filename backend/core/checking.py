@@ -20,7 +20,7 @@ _PATIENCE = 5
 
 
 class MediaStore(Protocol):
-    """What checking needs from the database; see store/service.py."""
+    """What checking needs from the database; see store/media.py."""
 
     def claim_uploaded_media(self, take: int, retry_after_seconds: int) -> list[UploadedMedia]: ...
 

@@ -34,7 +34,7 @@ _ACCOUNT_IDS = uuid.UUID("6d1c5f0a-6f43-4c55-9a53-2f1f7a3f5c1e")
 
 
 class AccountStore(Protocol):
-    """What connecting keeps; see store/service.py."""
+    """What connecting keeps; see store/accounts.py."""
 
     def save_oauth_state(
         self, *, state_hash: str, user_id: str, platform: str, verifier_sealed: str, browser_hash: str, redirect_to: str, expires_at: datetime

@@ -45,7 +45,7 @@ _RESULT_IDS = uuid.UUID("0c7ad6f8-1d3e-4c2b-8a57-57c0f6a2a7d1")
 
 
 class GenerationStore(Protocol):
-    """What running a generation needs from the database; see store/service.py."""
+    """What running a generation needs from the database; see store/generations.py."""
 
     def claim_generation(
         self, generation_id: str | None, lease_seconds: int
@@ -61,6 +61,10 @@ class GenerationStore(Protocol):
     ) -> str: ...
 
     def finish_generation(self, generation: ClaimedGeneration, result: dict[str, Any]) -> bool: ...
+
+
+class ResultStore(Protocol):
+    """Where the picture of a draft goes; see store/media.py."""
 
     def save_media(
         self,
@@ -79,19 +83,23 @@ class Generator:
     def __init__(
         self,
         store: GenerationStore,
+        results: ResultStore,
         writer: Writer | None,
         door: PublicDoor,
         reader: SourceReader,
         inspector: MediaInspector,
         *,
         deadline_seconds: float,
+        stopping: threading.Event,
     ) -> None:
         self._store = store
+        self._results = results
         self._writer = writer
         self._door = door
         self._reader = reader
         self._inspector = inspector
         self._deadline_seconds = deadline_seconds
+        self._stopping = stopping
 
     def run(self, generation_id: str | None = None) -> bool:
         """Claim and run one generation (None: the oldest waiting); False when there was none.
@@ -109,10 +117,12 @@ class Generator:
                 "a generation was taken over", extra={"generation_id": generation.generation_id}
             )
             return True
+        except GenerationCanceled:
+            if self._stopping.is_set():
+                return True  # this process stops: the lease ends, and another process does it again
+            result = {"status": "canceled"}
         except LinError as error:
             result = {"status": "failed", "error_class": _error_class(error), "error": str(error)}
-            if isinstance(error, GenerationCanceled):
-                result = {"status": "canceled"}
         except Exception:
             log.exception(
                 "a generation failed unexpectedly",
@@ -142,7 +152,7 @@ class Generator:
         written = self._writer.write(
             request,
             on_progress=reporter.report,
-            canceled=reporter.canceled,
+            canceled=lambda: self._stopping.is_set() or reporter.canceled(),
             deadline_seconds=self._deadline_seconds,
         )
         reporter.raise_if_over()
@@ -185,7 +195,7 @@ class Generator:
         ending = facts.mime.rsplit("/", 1)[-1]
         media_id = str(uuid.uuid5(_RESULT_IDS, generation.generation_id))
         path = f"{generation.user_id}/generated/{generation.generation_id}.{ending}"
-        self._store.save_media(
+        self._results.save_media(
             media_id, generation.user_id, path, content, facts, request.title[:300]
         )
         return media_id

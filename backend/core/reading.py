@@ -19,7 +19,7 @@ _RETRY_AFTER_SECONDS = 120
 
 
 class SourceStore(Protocol):
-    """What reading needs from the database; see store/service.py."""
+    """What reading needs from the database; see store/sources.py."""
 
     def claim_due_sources(self, take: int, retry_after_seconds: int) -> list[DueSource]: ...
 

@@ -7,4 +7,4 @@ from .ports import JobServices
 
 def run(services: JobServices) -> None:
     """Mark a batch; every claim does this as well, but a full worker claims nothing."""
-    services.supabase.service.mark_missed()
+    services.supabase.service.targets.mark_missed()

@@ -7,4 +7,4 @@ from .ports import JobServices
 
 def run(services: JobServices) -> None:
     """Purge used-up states, old keys and workers long gone."""
-    services.supabase.service.purge_expired()
+    services.supabase.service.operations.purge_expired()

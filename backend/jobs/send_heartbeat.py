@@ -7,4 +7,4 @@ from .ports import JobServices
 
 def run(services: JobServices) -> None:
     """Renew this worker's row."""
-    services.supabase.service.heartbeat(services.name)
+    services.supabase.service.operations.heartbeat(services.name)
