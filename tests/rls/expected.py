@@ -135,4 +135,5 @@ PRIVATE_FUNCTIONS = {
     "settle_target_row": {SERVICE},
     "start_drafts": {SERVICE},
     "target_may_move": {SERVICE, USERS},
+    "try_lock_slots": {SERVICE},
 }

@@ -56,6 +56,7 @@ def test_what_somebody_waits_for_runs_as_soon_as_its_queue_has_work() -> None:
         "check_media",
         "run_generations",
         "fetch_sources",
+        "fill_occurrences",
     }
     assert {name for name, job in listed.items() if job.queue} == waited_for
     assert WATCH_SECONDS <= 1
@@ -97,7 +98,9 @@ def test_the_watch_runs_what_has_work_and_nothing_else(
     due: dict[str, float | None], moved: list[str]
 ) -> None:
     services: Any = SimpleNamespace(
-        supabase=SimpleNamespace(service=SimpleNamespace(next_work=lambda: due))
+        supabase=SimpleNamespace(
+            service=SimpleNamespace(operations=SimpleNamespace(next_work=lambda: due))
+        )
     )
     scheduler: Any = Scheduler()
     _watch(tuple(table().values()), services, scheduler)
@@ -112,9 +115,10 @@ class Recorder:
         self.name = "worker-1"
         self.stopping = threading.Event()
         self._answer = answer
-        for part in ("dispatcher", "fetcher", "checker", "generator", "refresher"):
+        for part in ("dispatcher", "fetcher", "checker", "generator", "keeper"):
             setattr(self, part, self._part(part))
-        self.supabase = SimpleNamespace(service=self._part("service"))
+        groups = {name: self._part(name) for name in ("targets", "accounts", "operations")}
+        self.supabase = SimpleNamespace(service=SimpleNamespace(**groups))
 
     def _part(self, name: str) -> Any:
         recorder = self
@@ -135,13 +139,16 @@ class Recorder:
     [
         ("publish_due_posts", "dispatcher.claim_and_start"),
         ("renew_leases", "dispatcher.renew"),
-        ("recover_leases", "service.recover_leases"),
-        ("mark_missed", "service.mark_missed"),
-        ("send_heartbeat", "service.heartbeat"),
+        ("recover_leases", "targets.recover_leases"),
+        ("mark_missed", "targets.mark_missed"),
+        ("send_heartbeat", "operations.heartbeat"),
         ("check_media", "checker.run"),
         ("run_generations", "generator.run"),
         ("fetch_sources", "fetcher.run"),
-        ("purge_expired", "service.purge_expired"),
+        ("refresh_tokens", "keeper.refresh_due"),
+        ("watch_permissions", "accounts.watch_permissions"),
+        ("open_occurrences", "operations.open_occurrences"),
+        ("purge_expired", "operations.purge_expired"),
     ],
 )
 def test_each_job_does_its_one_thing(name: str, call: str) -> None:
