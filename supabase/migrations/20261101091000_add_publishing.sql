@@ -73,8 +73,12 @@ begin
       limit take
       for update of t, p skip locked
     ) d;
+    -- the rows of attempts decide the number, not the counter: one odd row must not stop the claim for everybody
+    update public.publish_attempts a set finished_at = clock_timestamp(), outcome = 'not_sent'
+    where a.target_id = any (claimed) and a.finished_at is null;
     update public.post_targets t set
-      state = 'preparing', worker = worker_name, attempts = t.attempts + 1,
+      state = 'preparing', worker = worker_name,
+      attempts = 1 + greatest(t.attempts, (select max(a.number) from public.publish_attempts a where a.target_id = t.id)),
       lease_token = nextval('private.target_lease'), lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
     where t.id = any (claimed);
   exception when unique_violation or deadlock_detected then

@@ -24,7 +24,9 @@ def ready(system_health: Any) -> tuple[int, dict[str, str]]:
             public_url="http://127.0.0.1:9", frontend_origins="http://127.0.0.1:9", token_keys=KEY,
         )  # type: ignore[arg-type]
     )  # fmt: skip
-    database: Any = SimpleNamespace(service=SimpleNamespace(system_health=system_health))
+    database: Any = SimpleNamespace(
+        service=SimpleNamespace(operations=SimpleNamespace(system_health=system_health))
+    )
     answer = create_app(replace(services, supabase=database)).test_client().get("/health/ready")
     return answer.status_code, answer.get_json()
 

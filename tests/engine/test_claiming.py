@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -152,3 +153,14 @@ def test_eight_workers_share_two_hundred_targets_without_a_double(world: World) 
         done = Counter(target for got in pool.map(work, range(len(workers))) for target in got)
     assert done == Counter({post.target: 1 for post in posts})
     assert {row["attempts"] for row in map(world.target, done)} == {1}
+
+
+def test_an_odd_row_of_attempts_stops_nobody(world: World) -> None:
+    odd, other = world.scheduled(due=-2), world.scheduled(due=-1)
+    world.admin.run(
+        "insert into publish_attempts (user_id, target_id, number, lease_token, worker) values (%s, %s, 1, -%s, 'nobody')",
+        odd.user_id, odd.target, uuid.uuid4().int % 2**31,
+    )  # fmt: skip
+    claims = {claim["target_id"]: claim for claim in world.service.claim()}
+    assert {odd.target, other.target} <= set(claims)
+    assert claims[odd.target]["attempt"] == 2
