@@ -78,10 +78,12 @@ class Breakers:
             ]
 
     def _end_trial(self, circuit: _Circuit, ok: bool, now: float) -> None:
+        if now < circuit.open_until:
+            return  # it left before the circuit opened, so it is no trial
         if ok:
             circuit.outcomes.clear()
             circuit.open_until = circuit.open_for = circuit.trial_until = 0.0
-        elif now >= circuit.open_until:
+        else:
             self._open(circuit, min(circuit.open_for * 2, LONGEST_OPEN_SECONDS), now)
 
     def _open(self, circuit: _Circuit, seconds: float, now: float) -> None:

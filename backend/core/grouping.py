@@ -80,7 +80,8 @@ class Grouped(Generic[Item, Key, Result]):
 
     def _serve(self, group: list[_Entry[Item, Result]]) -> None:
         try:
-            results = self._call([entry.item for entry in group])
+            answer = self._call([entry.item for entry in group])
+            results = [answer.get(self._key(entry.item)) for entry in group]
         except Defect as error:
             if len(group) == 1:
                 group[0].error = error
@@ -94,6 +95,6 @@ class Grouped(Generic[Item, Key, Result]):
                 entry.error = error
                 entry.woken.set()
             return
-        for entry in group:
-            entry.result = results.get(self._key(entry.item))
+        for entry, result in zip(group, results, strict=True):
+            entry.result = result
             entry.woken.set()

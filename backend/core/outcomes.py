@@ -48,9 +48,11 @@ def refused(
                 external_id=error.existing_id,
                 external_url=error.existing_url,
             )
-        case NoAnswer() | OutcomeUnknown() if sent:
+        case TryLater() | NotSent():
+            return retry(target, error, draw)
+        case _ if sent:  # no proof that it was not executed
             return _ended(target, "unconfirmed", error, error_class="outcome_unknown")
-        case PlatformError() | NotSent():
+        case PlatformError():
             return retry(target, error, draw)
     return retry(target, error, draw, error_class="prepare_failed")
 

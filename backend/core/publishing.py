@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from . import outcomes
 from .breaker import Breakers
-from .errors import LinError, NotAllowed, Reconnect, Unavailable
+from .errors import LinError, NotAllowed, Reconnect, Rejected, Unavailable
 from .grouping import Grouped
 from .preparing import Preparer, Ready
 from .records import ClaimedTarget, Settlement
@@ -209,6 +209,8 @@ class Publisher:
         """Tell the circuit breakers how the far end did."""
         if isinstance(error, Unavailable):
             return  # that was our own database
+        if isinstance(error, Rejected | Reconnect) and error.http_status is None:
+            return  # that was our own check: the far end was not asked
         ok = error is None or not outcomes.is_fault_of_the_far_end(error)
         self._breakers.record(target.platform, ok=ok)
         self._breakers.record(target.account_id, ok=ok)

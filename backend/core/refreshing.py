@@ -35,6 +35,8 @@ MARGIN = timedelta(minutes=5)
 LEASE_SECONDS = 60
 _WAIT_STEPS = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0)
 _BATCH = 50
+# RFC 6749, 5.2: the operator's credentials are wrong, which says nothing about anybody's permission.
+_OF_THE_APP = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 
 
 class TokenStore(Protocol):
@@ -159,6 +161,14 @@ class TokenKeeper:
             fresh = platform.refresh(self._open(account_id, sealed, scopes), now=now)
         except (Rejected, Reconnect) as error:
             self.store.end_token_refresh(account_id, sealed.version, None)
+            if error.error_class == "seal_broken":
+                raise
+            if not _is_plain_refusal(error):
+                raise TryLater(
+                    "The platform does not talk to this server just now.",
+                    error_class="refresh_failed",
+                    http_status=error.http_status,
+                ) from error
             raise Reconnect(
                 "The platform does not renew the permission any more.",
                 error_class="refresh_refused",
@@ -213,6 +223,11 @@ class TokenKeeper:
             self.store.reseal_tokens(
                 account_id, sealed.version, fresh.access_token_sealed, fresh.refresh_token_sealed
             )
+
+
+def _is_plain_refusal(error: PlatformError) -> bool:
+    """Whether the platform refused this refresh token (RFC 6749, 5.2), rather than our app or the request's way there."""
+    return error.http_status in (None, 400, 401) and error.error_class not in _OF_THE_APP
 
 
 def _ends(moment: datetime | None, before: datetime) -> bool:

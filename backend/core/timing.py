@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+log = logging.getLogger("lin.timing")
 
 
 class Timer:
@@ -30,10 +33,11 @@ class Timer:
     def flush(self) -> None:
         """Call everything that waits now."""
         with self._changed:
+            # a sorted list is a heap; new numbers keep the order of the moments
             self._moments = [
-                (float("-inf"), number, callback) for _, number, callback in self._moments
+                (float("-inf"), next(self._numbers), callback)
+                for _, _, callback in sorted(self._moments, key=lambda waiting: waiting[:2])
             ]
-            heapq.heapify(self._moments)
             self._changed.notify()
 
     def stop(self) -> None:
@@ -52,7 +56,10 @@ class Timer:
                 if self._stopped:
                     return
                 callback = heapq.heappop(self._moments)[2]
-            callback()
+            try:
+                callback()
+            except Exception:
+                log.exception("a timer's callback failed; the others are still called")
 
     def _is_due(self) -> bool:
         return bool(self._moments) and self._moments[0][0] <= self._clock()
