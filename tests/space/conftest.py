@@ -30,7 +30,12 @@ class LocalSpace:
             text=True,
         )
         assert self.process.stdout
-        self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.kill()
+            _, said = self.process.communicate()
+            raise RuntimeError(f"the Space did not start (exit {self.process.returncode}):\n{said}")
+        self.ready: dict[str, Any] = json.loads(line)
         self.url: str = self.ready["ready"]
 
     def control(self, path: str, method: str = "GET", **body: Any) -> tuple[int, Any]:

@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ import pytest
 
 from local.stack import Stack, StackError
 from local.stack.guard import is_running, read_record
-from local.stack.stack import PORTS
+from local.stack.ports import PORTS
 
 from .conftest import BARE, PROJECT, ROOT
 
@@ -263,6 +264,66 @@ def test_postgres_and_gateway_come_back_where_they_were(state: Path) -> None:
             httpx.get(url, headers=headers)
         stack.start_gateway()
         assert httpx.get(url, headers=headers).status_code == 200
+    finally:
+        stack.discard()
+
+
+class Crowd:
+    """Callers that keep asking, as the service and as nobody, as whom they act."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._url = f"{stack.info['supabase_url']}/rest/v1/rpc/acting_as"
+        self._over = threading.Event()
+        self.answers: list[tuple[str, int, str]] = []
+        keys = {"service_role": stack.info["secret_key"], "anon": stack.info["publishable_key"]}
+        self._callers = [
+            threading.Thread(target=self._ask, args=(role, key))
+            for role, key in keys.items()
+            for _ in range(4)
+        ]
+
+    def __enter__(self) -> Crowd:
+        for caller in self._callers:
+            caller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for caller in self._callers:
+            caller.join()
+
+    def _ask(self, role: str, key: str) -> None:
+        with httpx.Client(headers={"apikey": key}, timeout=5) as http:
+            while not self._over.is_set():
+                try:
+                    answer = http.post(self._url, json={})
+                    self.answers.append((role, answer.status_code, answer.text))
+                except httpx.HTTPError as error:
+                    self.answers.append((role, 0, repr(error)))
+
+    def served(self) -> None:
+        """Until some more were answered."""
+        wanted = sum(status == 200 for _, status, _ in self.answers) + 50
+        deadline = time.monotonic() + 10
+        while sum(status == 200 for _, status, _ in self.answers) < wanted:
+            assert time.monotonic() < deadline, self.answers[-5:]
+            time.sleep(0.01)
+
+
+def test_restarts_of_postgres_under_load_cost_answers_and_never_mix_callers(state: Path) -> None:
+    stack = Stack(ROOT, state, services=False, extra_env=BARE, supabase_directory=PROJECT)
+    try:
+        stack.start()
+        with Crowd(stack) as crowd:
+            for _ in range(4):
+                crowd.served()
+                stack.restart_postgres()
+            crowd.served()
+        wrong = [
+            answer for answer in crowd.answers if answer[1] < 500 and answer[2] != f'"{answer[0]}"'
+        ]
+        assert wrong == []
+        assert all(child.popen.poll() is None for child in stack.processes.children)
     finally:
         stack.discard()
 

@@ -15,14 +15,14 @@ from local import advisors, checking, setup
 from local.stack.docker import from_status
 from local.stack.secrets import Secrets
 from local.stack.settings import backend_environment, hosted_project
-from local.testing import pytest_arguments
+from local.testing import is_complete, pytest_arguments
 
 from .conftest import ROOT
 
 
 def test_every_script_is_executable_and_says_what_it_does() -> None:
     scripts = [file for file in (ROOT / "scripts").iterdir() if file.is_file() and not file.suffix]
-    assert {"dev", "demo", "test", "check", "db"} <= {file.name for file in scripts}
+    assert {"dev", "demo", "test", "check", "db", "bench"} <= {file.name for file in scripts}
     for file in scripts:
         assert os.access(file, os.X_OK), file
         shebang, comment, *_ = file.read_text().splitlines()
@@ -97,6 +97,28 @@ def test_pips_output_is_condensed() -> None:
 )
 def test_arguments_go_to_pytest(typed: list[str], runs: list[str]) -> None:
     assert pytest_arguments(typed) == runs
+
+
+def test_the_slowest_tests_are_listed_on_demand() -> None:
+    assert pytest_arguments([], slowest=15) == [
+        "-c", "tests/pytest.ini", "-m", "not slow", "--durations=15", "tests",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", [[], ["--all"], ["-q"], ["-vv", "--durations=5", "--tb=short"]])
+def test_a_run_of_the_whole_suite_is_complete(typed: list[str]) -> None:
+    assert is_complete(typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["tests/unit"], ["-q", "tests/rls/test_rows.py::test_x"], ["-k", "feed"], ["-m", "slow"], ["-x"],
+        ["--lf"], ["--co"], ["--deselect=tests/unit"], ["--ignore=tests/unit"], ["--help"],
+    ],
+)  # fmt: skip
+def test_a_run_that_may_leave_tests_out_is_not_complete(typed: list[str]) -> None:
+    assert not is_complete(typed)
 
 
 def test_every_pin_holds() -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from local.stack import Stack
-from local.stack.stack import gateway_command
+from local.stack.local_supabase import gateway_command
 
 
 @pytest.fixture

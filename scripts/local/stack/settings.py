@@ -48,6 +48,21 @@ def hosted_project(environ: Mapping[str, str]) -> Supabase | None:
     )
 
 
+def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment for the parts on this side of the wire: without keys that they have no use for, and
+    without the tests' orders to measure coverage, because none of them runs the backend's code."""
+    dropped = (
+        "SUPABASE_",
+        "LINKEDIN_CLIENT",
+        "TOKEN_KEYS",
+        "JWT_SECRET_KEY",
+        "DATABASE_URL",
+        "HUGGING_KEY",
+        "COVERAGE_PROCESS",
+    )
+    return {name: value for name, value in environ.items() if not name.startswith(dropped)}
+
+
 def backend_environment(
     environ: Mapping[str, str],
     *,

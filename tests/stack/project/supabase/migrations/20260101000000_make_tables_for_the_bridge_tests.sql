@@ -38,7 +38,9 @@ begin
 end $$;
 create function public.who() returns jsonb language sql stable set search_path = ''
 as $$ select pg_catalog.jsonb_build_object('uid', auth.uid(), 'role', auth.role(), 'email', auth.email(), 'jwt', auth.jwt()) $$;
-grant execute on function public.kind_of(jsonb), public.refuse(text), public.who()
+create function public.acting_as() returns text language sql stable set search_path = ''
+as $$ select current_user::text $$;
+grant execute on function public.kind_of(jsonb), public.refuse(text), public.who(), public.acting_as()
 to anon, authenticated, service_role;
 
 -- as every product does: a row per person, made from what sign-up sent
