@@ -66,7 +66,7 @@ begin
     refresh_token_sealed = coalesce(excluded.refresh_token_sealed, t.refresh_token_sealed),
     access_token_expires_at = excluded.access_token_expires_at,
     refresh_token_expires_at = coalesce(excluded.refresh_token_expires_at, t.refresh_token_expires_at),
-    version = t.version + 1, updated_at = now();
+    refresh_lease_until = null, version = t.version + 1, updated_at = now();
 
   perform private.follow_accounts(null, stored);
   return stored;
@@ -94,7 +94,8 @@ end
 $$;
 grant execute on function public.disconnect_account(uuid, uuid) to service_role;
 
--- Does:    replaces sealed tokens by the same ones under a newer key, unless somebody changed them meanwhile.
+-- Does:    replaces sealed tokens by the same ones under a newer key, unless somebody changed them meanwhile or is refreshing
+--          them: a new version now would throw the refreshed ones away.
 -- Returns: whether it did.  May call: service_role.
 create function public.reseal_tokens(account uuid, read_version bigint, access_token_sealed text, refresh_token_sealed text) returns boolean
 language plpgsql
@@ -105,7 +106,8 @@ begin
     access_token_sealed = reseal_tokens.access_token_sealed,
     refresh_token_sealed = reseal_tokens.refresh_token_sealed,
     version = t.version + 1, updated_at = now()
-  where t.account_id = account and t.version = read_version;
+  where t.account_id = account and t.version = read_version
+    and (t.refresh_lease_until is null or t.refresh_lease_until <= clock_timestamp());
   return found;
 end
 $$;
