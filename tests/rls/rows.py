@@ -143,7 +143,10 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     rows.other_post = insert("posts", **mine, text="Mine as well")
     insert("post_media", **mine, post_id=rows.post, media_id=rows.media)
     rows.keys["post_media"] = {"post_id": rows.post, "media_id": rows.media}
-    rows.target = insert("post_targets", **mine, post_id=rows.post, account_id=rows.account)
+    # attempts as many as there are below: a worker that claims this one later numbers its own on
+    rows.target = insert(
+        "post_targets", **mine, post_id=rows.post, account_id=rows.account, attempts=1
+    )
     insert(
         "publish_attempts",
         **mine,
