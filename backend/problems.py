@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g, jsonify, request
 from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
@@ -128,6 +128,8 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
+        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            _read_off(request.environ)
         answer = problem(error.code or 500, error.description or "")
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):
@@ -138,3 +140,11 @@ def register(app: Flask) -> None:
     def unexpected(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error)
         return problem(500, "Something went wrong on Lin's side.")
+
+
+def _read_off(environ: dict[str, Any], most: int = 20_000_000) -> None:
+    """Read what is left of a body that is too large, up to `most` bytes: a server that closes on unread bytes resets the
+    connection, and the client may never see why it was refused."""
+    body = environ["wsgi.input"]
+    while most > 0 and (chunk := body.read(1 << 16)):
+        most -= len(chunk)
