@@ -306,5 +306,5 @@ def hasty(stack: Stack, sandbox: Sandbox) -> Iterator[HastyServer]:
 def _is_live(url: str) -> bool:
     try:
         return requests.get(f"{url}/health/live", timeout=2).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -167,7 +167,7 @@ REFUSED = {
     "no issuer": (EC.sign(claims(iss=None)), "claims"),
     "no audience": (EC.sign(claims(aud=None)), "claims"),
     "no session": (EC.sign(claims(session_id=None)), "claims"),
-    "not valid yet": (EC.sign(claims(nbf=int(time.time()) + 600)), "form"),
+    "not valid yet": (EC.sign(claims(nbf=int(time.time()) + 86_400)), "form"),
     "a subject that is no text": (EC.sign(claims(sub=7)), "form"),
     "an expiry that is no time": (EC.sign(claims(exp="tomorrow")), "form"),
     "words": ("this is not a token", "form"),

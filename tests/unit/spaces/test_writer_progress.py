@@ -236,7 +236,7 @@ def test_a_space_that_is_down_is_waited_for_until_the_deadline(ran, free_port):
 def test_a_proxy_without_its_space_means_waking(plain_server, ran):
     proxy = plain_server(lambda _: (503, b"Service Unavailable"))
     with pytest.raises(SpaceUnavailable, match=r"did not wake up within .*HTTP 503"):
-        ran.write(WriterSpace(proxy.url), deadline_seconds=0.6)
+        ran.write(WriterSpace(proxy.url), deadline_seconds=3)
     assert ran.progress == [Progress("waking")]
 
 
