@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from .preparing import Ready
@@ -104,7 +105,7 @@ class Dispatcher:
             self._held.update({target.lease_token: target for target in targets})
         for target in targets:
             due = answered + (target.due_at - clock).total_seconds()
-            self._start(target, lambda target=target, due=due: self._prepare(target, due))  # type: ignore[misc] # mypy cannot infer the defaults
+            self._start(target, partial(self._prepare, target, due))
         return len(targets)
 
     def _prepare(self, target: ClaimedTarget, due: float) -> None:
