@@ -13,7 +13,7 @@ from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
 
 from . import logs, problems
-from .api import access, generations, health, platforms, posts, slots
+from .api import access, generations, health, metrics, platforms, posts, slots
 from .problems import ProblemBody
 from .services import Services
 
@@ -53,7 +53,14 @@ def create_app(services: Services) -> OpenAPI:
     _number_requests(app)
     problems.register(app)
     access.register(app, services.authenticator)
-    for blueprint in (platforms.api, posts.api, generations.api, slots.api, health.api):
+    for blueprint in (
+        platforms.api,
+        posts.api,
+        generations.api,
+        slots.api,
+        health.api,
+        metrics.api,
+    ):
         app.register_api(blueprint)
     CORS(
         app,

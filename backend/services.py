@@ -12,6 +12,7 @@ from typing import Any
 
 from .auth import Authenticator, SigningKeys
 from .core.breaker import Breakers
+from .core.budget import RetryBudget
 from .core.checking import MediaChecker
 from .core.connecting import Connector
 from .core.dispatching import Dispatcher
@@ -19,8 +20,9 @@ from .core.errors import Unavailable
 from .core.generating import Generator
 from .core.ports import Platform
 from .core.preparing import Preparer
-from .core.publishing import Publisher
+from .core.publishing import Publisher, utc_now
 from .core.reading import SourceFetcher
+from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
 from .media.inspecting import Inspector
 from .outbound import PlatformHttp, PublicHttp
@@ -29,6 +31,7 @@ from .sealing import Sealer
 from .settings import Settings
 from .sources import Reader
 from .spaces import SPACES
+from .spool import Spool
 from .store import Supabase
 
 log = logging.getLogger("lin.services")
@@ -62,6 +65,8 @@ class WorkerServices:
     checker: MediaChecker
     generator: Generator
     keeper: TokenKeeper
+    reconciler: Reconciler
+    spool: Spool
 
 
 def build(settings: Settings) -> Services:
@@ -91,10 +96,13 @@ def build_worker(settings: Settings) -> WorkerServices:
     name = f"{socket.gethostname()}:{os.getpid()}"
     platforms, sealer = _platforms(settings), Sealer(settings.token_key_bytes())
     keeper = TokenKeeper(supabase.service.accounts, platforms, sealer)
+    spool = Spool(settings.spool_directory, settings.supabase_url)
     publisher = Publisher(
         supabase.service.targets,
         Preparer(supabase.service.media, platforms, keeper),
         Breakers(first_open_seconds=settings.breaker_seconds),
+        RetryBudget(),
+        spool,
         lease_seconds=settings.publish_lease_seconds,
         request_seconds=settings.platform_timeout_seconds,
         stopping=stopping,
@@ -109,6 +117,8 @@ def build_worker(settings: Settings) -> WorkerServices:
         MediaChecker(supabase.service.media, Inspector()),
         _generator(settings, supabase, stopping),
         keeper,
+        Reconciler(supabase.service.unconfirmed, platforms, keeper, utc_now),
+        spool,
     )  # fmt: skip
 
 
@@ -130,6 +140,7 @@ def _platforms(settings: Settings) -> dict[str, Platform]:
             "client_id": settings.linkedin_client_id,
             "client_secret": secret.get_secret_value() if secret else None,
             "version": settings.linkedin_version,
+            "read_back": settings.linkedin_read_back,
             # the sandbox's media is usable at once; LinkedIn's takes a few seconds
             "media_grace_seconds": 0.0 if settings.platform_sandbox_url else 4.0,
         }

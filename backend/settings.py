@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -75,6 +78,7 @@ class Settings(BaseSettings):
     linkedin_redirect_url: str | None = Field(
         default=None, validation_alias=AliasChoices("LINKEDIN_REDIRECT_URL", "REDIRECT_URL")
     )
+    linkedin_read_back: bool = False
     linkedin_version: str = Field(default="202609", pattern=r"^20\d{4}$")
 
     writer_space: str | None = None
@@ -85,6 +89,9 @@ class Settings(BaseSettings):
     publish_lease_seconds: int = Field(default=60, ge=2, le=600)
     platform_timeout_seconds: float = Field(default=30, ge=1, le=300)
     breaker_seconds: float = Field(default=30, ge=0.1, le=600)
+    spool_directory: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / f"lin-spool-{os.getuid()}"
+    )
     source_interval_seconds: int = Field(default=1800, ge=1)
 
     platform_sandbox_url: str | None = None

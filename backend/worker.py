@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -30,12 +33,15 @@ from .jobs import (
     renew_leases,
     run_generations,
     send_heartbeat,
+    settle_spooled,
+    settle_unconfirmed,
     watch_permissions,
 )
 from .jobs.ports import JobServices
 from .logs import configure
 from .services import WorkerServices, build_worker
 from .settings import Settings, SettingsError, load_settings
+from .spool import SpoolError
 
 log = logging.getLogger("lin.worker")
 
@@ -80,6 +86,13 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             NEAR_SECONDS,
         ),
         Job(recover_leases.run, 30, "a vanished worker costs its lease and a second", "leases"),
+        Job(
+            settle_unconfirmed.run,
+            300,
+            "a platform shows a new post within half a minute; each look says when the next is",
+            "unconfirmed",
+        ),
+        Job(settle_spooled.run, 15, "what a dead worker knew is told before its lease is over"),
         Job(check_media.run, 30, "a user waits for this before scheduling", "media"),
         Job(
             run_generations.run,
@@ -119,8 +132,13 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
     )
 
 
-# One small query a second tells which queue has work; nothing else is asked while there is none.
+# One small query tells which queue has work; nothing else is asked while there is none. It is asked every second while
+# work is near, so that something scheduled for now goes out within a second, and every five seconds while nothing is.
+WATCH = "watch"
 WATCH_SECONDS = 1.0
+IDLE_SECONDS = 5.0
+# near: due within this time, or at work, or so not long ago
+BUSY_SECONDS = 60.0
 
 
 def main() -> int:
@@ -134,7 +152,11 @@ def main() -> int:
     # blocked before any thread exists, so that only the sigwait below ever takes them: a handler would run in the main
     # thread alone, which may sleep on while the kernel hands the signal to another thread
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    services = build_worker(settings)
+    try:
+        services = build_worker(settings)
+    except SpoolError as error:
+        sys.stderr.write(f"Lin cannot start: {error}\n")
+        return 2
     table = jobs(settings)
     scheduler = BackgroundScheduler(
         # a thread for each job: a slow feed must not delay the heartbeat
@@ -147,8 +169,8 @@ def main() -> int:
         scheduler.add_job(
             run, "interval", seconds=job.seconds, id=job.name, next_run_time=utc_now()
         )
-    watch = _guarded("watch", partial(_watch, table, services, scheduler), services)
-    scheduler.add_job(watch, "interval", seconds=WATCH_SECONDS, id="watch")
+    watch = _guarded("watch", Watch(table, services, scheduler), services)
+    scheduler.add_job(watch, "interval", seconds=IDLE_SECONDS, id=WATCH, next_run_time=utc_now())
     scheduler.start()
     log.info("worker started", extra={"worker": services.name, "threads": settings.worker_threads})
     signal.sigwait(STOP_SIGNALS)
@@ -160,15 +182,40 @@ def main() -> int:
     return 0
 
 
-def _watch(
-    table: tuple[Job, ...], services: WorkerServices, scheduler: BackgroundScheduler
-) -> None:
-    """Run now what has work now."""
-    due = services.supabase.service.operations.next_work()
-    for job in table:
-        seconds = due.get(job.queue) if job.queue else None
-        if seconds is not None and seconds <= job.near:
-            scheduler.modify_job(job.name, next_run_time=utc_now())
+class _Scheduler(Protocol):
+    def modify_job(self, job_id: str, *, next_run_time: datetime) -> object: ...
+
+
+class Watch:
+    """Runs now what has work now, and says when to ask again. `monotonic` and `now` are clocks."""
+
+    def __init__(
+        self,
+        table: tuple[Job, ...],
+        services: WorkerServices,
+        scheduler: _Scheduler,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._jobs = [(job.name, job.queue, job.near) for job in table if job.queue is not None]
+        self._operations = services.supabase.service.operations
+        self._scheduler = scheduler
+        self._monotonic = monotonic
+        self._now = now
+        self._busy_until = monotonic() + BUSY_SECONDS
+
+    def __call__(self) -> None:
+        due = self._operations.next_work()
+        for name, queue, near in self._jobs:
+            seconds = due.get(queue)
+            if seconds is not None and seconds <= near:
+                self._scheduler.modify_job(name, next_run_time=self._now())
+        if any(seconds is not None and seconds <= BUSY_SECONDS for seconds in due.values()):
+            self._busy_until = self._monotonic() + BUSY_SECONDS
+        if self._monotonic() < self._busy_until:
+            again = self._now() + timedelta(seconds=WATCH_SECONDS)
+            self._scheduler.modify_job(WATCH, next_run_time=again)
 
 
 def _guarded(

@@ -4,9 +4,10 @@
 -- limits.media: one entry for each kind of file the platform takes: max (files in one post), mimes, min_bytes, max_bytes,
 --               max_pixels (width × height, exclusive), min_seconds, max_seconds, max_pages; mixed: kinds may be mixed.
 -- LinkedIn's figures: Posts, Images, Videos and Documents API documentation, 2026-09.
+-- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for.
 
-insert into public.platforms (id, name, enabled, limits) values
-  ('linkedin', 'LinkedIn', true, '{
+insert into public.platforms (id, name, enabled, read_back_scope, limits) values
+  ('linkedin', 'LinkedIn', true, 'r_member_social', '{
     "text": {"max": 3000, "counted": "characters"},
     "media": {
       "mixed": false,
@@ -19,4 +20,5 @@ insert into public.platforms (id, name, enabled, limits) values
         "application/vnd.openxmlformats-officedocument.presentationml.presentation"]}
     }
   }')
-on conflict (id) do update set name = excluded.name, enabled = excluded.enabled, limits = excluded.limits;
+on conflict (id) do update set name = excluded.name, enabled = excluded.enabled, read_back_scope = excluded.read_back_scope,
+  limits = excluded.limits;

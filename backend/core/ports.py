@@ -6,7 +6,7 @@ import json as jsonlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 from .errors import NoAnswer
 
@@ -276,6 +276,17 @@ class Published:
     request_id: str | None = None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A post that a platform shows. `text` is as it was sent (rendered), `media` the number of its files."""
+
+    external_id: str
+    external_url: str | None
+    text: str
+    media: int
+    created_at: datetime
+
+
 class Platform(Protocol):
     """One social network: OAuth, identity, rendering, publishing.
 
@@ -324,4 +335,25 @@ class Platform(Protocol):
 
     def publish(self, tokens: Tokens, prepared: Any) -> Published:
         """The one call that creates the post. Sent once, on a fresh connection."""
+        ...
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """A platform that shows an account its own posts: what may be live can be looked for."""
+
+    @property
+    def read_back_scope(self) -> str:
+        """The scope that this needs; the same as in the platform's row (supabase/seed.sql)."""
+        ...
+
+    @property
+    def absence_is_proof(self) -> bool:
+        """Whether a post that the listing does not show surely does not exist: it has to be complete and current."""
+        ...
+
+    def recent_posts(
+        self, tokens: Tokens, identity: Identity, *, since: datetime
+    ) -> Sequence[Seen]:
+        """The account's posts created since then. Errors are those of Platform."""
         ...

@@ -15,12 +15,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from . import outcomes
 from .breaker import Breakers
+from .budget import RetryBudget
 from .errors import LinError, NotAllowed, Reconnect, Rejected, Unavailable
 from .grouping import Grouped
 from .preparing import Preparer, Ready
@@ -39,6 +40,14 @@ class TargetStore(Protocol):
     def begin_send(self, targets: Sequence[ClaimedTarget], seconds_left: int) -> dict[int, str]: ...
 
     def settle_attempts(self, settlements: Sequence[Settlement]) -> dict[int, str]: ...
+
+
+class OutcomeSpool(Protocol):
+    """Where outcomes wait that the database does not take just now; see spool.py. Neither method raises."""
+
+    def keep(self, settlement: Settlement) -> None: ...
+
+    def forget(self, settlement: Settlement) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ class Publisher:
         store: TargetStore,
         preparer: Preparer,
         breakers: Breakers,
+        budget: RetryBudget,
+        spool: OutcomeSpool,
         *,
         lease_seconds: int,
         request_seconds: float,
@@ -70,6 +81,8 @@ class Publisher:
     ) -> None:
         self._preparer = preparer
         self._breakers = breakers
+        self._budget = budget
+        self._spool = spool
         self._lease_seconds = lease_seconds
         self._request_seconds = request_seconds
         self._stopping = stopping
@@ -96,7 +109,7 @@ class Publisher:
             return self._preparer.prepare(target, now)
         except LinError as error:
             self._count(target, error)
-            self._settle(outcomes.refused(target, error, self._draw, sent=False))
+            self._settle(self._refused(target, error, sent=False))
         except Exception:
             log.exception("preparing failed unexpectedly", extra=_names(target))
             self._settle(outcomes.went_wrong(target, self._draw, sent=False))
@@ -142,6 +155,7 @@ class Publisher:
 
     def _create(self, ready: Ready) -> Settlement:
         target = ready.target
+        self._budget.sent(target.platform)
         try:
             answer = ready.platform.publish(ready.tokens, ready.request)
         except LinError as error:
@@ -153,7 +167,7 @@ class Publisher:
                 and not target.failures
             ):
                 return self._renewed(ready)
-            return outcomes.refused(target, error, self._draw, sent=True)
+            return self._refused(target, error, sent=True)
         except Exception:
             log.exception("sending failed unexpectedly", extra=_names(target))
             return outcomes.went_wrong(target, self._draw, sent=True)
@@ -165,15 +179,24 @@ class Publisher:
         try:
             self._preparer.renew(ready, utc_now())
         except LinError as error:
-            return outcomes.refused(ready.target, error, self._draw, sent=False)
+            return self._refused(ready.target, error, sent=False)
         return outcomes.again_at_once(
             ready.target, "token_renewed", "The permission had to be renewed first."
         )
 
+    def _refused(self, target: ClaimedTarget, error: LinError, *, sent: bool) -> Settlement:
+        """What an error means; a retry also has to wait for the platform's retry budget."""
+        settlement = outcomes.refused(target, error, self._draw, sent=sent)
+        if settlement.outcome != "retry" or isinstance(error, Unavailable):
+            return settlement
+        wait = self._budget.take(target.platform)
+        return replace(settlement, after_seconds=max(settlement.after_seconds or 0.0, wait))
+
     def _settle(self, settlement: Settlement, *, sent: bool = False) -> None:
         """Record the outcome, again and again until it is stored: an answer of the platform is never thrown away.
 
-        Only a worker that stops gives up, after a while: then the lease runs out, and recovery decides.
+        While it cannot be stored it lies on disk as well, where it outlives this worker. Only a worker that stops gives
+        up, after a while: then another one finds it there, or the lease runs out, and recovery decides.
         """
         tries, last_moment = 0, None
         while True:
@@ -181,6 +204,8 @@ class Publisher:
                 verdict = self._settle_attempt(settlement)
             except (Unavailable, NotAllowed):
                 log.warning("the outcome cannot be stored yet", extra={"target_id": settlement.target_id, "tries": tries + 1})  # fmt: skip
+                if sent and tries == 0:
+                    self._spool.keep(settlement)
                 if self._stopping.is_set():
                     last_moment = last_moment or self._monotonic() + _LAST_SECONDS
                     if settlement.outcome == "not_sent" or self._monotonic() > last_moment:
@@ -195,6 +220,8 @@ class Publisher:
                 log.exception("an outcome is refused by the database", extra={**asdict(settlement)})
                 settlement = outcomes.not_storable(settlement, sent=sent)
                 continue
+            if tries:
+                self._spool.forget(settlement)
             log.info(
                 "attempt ended",
                 extra={

@@ -69,6 +69,15 @@ class ClaimedTarget:
 
 
 @dataclass(frozen=True)
+class UnconfirmedTarget:
+    """A target that may be live. `look` numbers this look at the platform, `sending_at` is when the call may have left."""
+
+    target: ClaimedTarget
+    look: int
+    sending_at: datetime
+
+
+@dataclass(frozen=True)
 class Lease:
     """A claim by its fencing token."""
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ..core.records import Settlement
+
 
 class _Targets(Protocol):
+    def settle_attempts(self, settlements: Sequence[Settlement]) -> dict[int, str]: ...
     def mark_missed(self) -> int: ...
     def recover_leases(self) -> dict[str, int]: ...
 
@@ -54,6 +58,10 @@ class _Keeper(Protocol):
     def refresh_due(self, now: datetime) -> int: ...
 
 
+class _Spool(Protocol):
+    def settle_all(self, settle: Callable[[Sequence[Settlement]], object]) -> int: ...
+
+
 class JobServices(Protocol):
     """The worker's services, as jobs see them (services.WorkerServices)."""
 
@@ -73,3 +81,7 @@ class JobServices(Protocol):
     def generator(self) -> _Generator: ...
     @property
     def keeper(self) -> _Keeper: ...
+    @property
+    def reconciler(self) -> _Runs: ...
+    @property
+    def spool(self) -> _Spool: ...

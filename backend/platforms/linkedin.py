@@ -14,9 +14,19 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..core.errors import NoAnswer
-from ..core.ports import Answer, Content, Identity, PlatformDoor, Published, Tokens, Violation
+from ..core.ports import (
+    Answer,
+    Content,
+    Identity,
+    PlatformDoor,
+    Published,
+    Seen,
+    Tokens,
+    Violation,
+)
 from .linkedin_errors import post_url, raise_for, raise_for_oauth
 from .linkedin_media import LinkedInMedia
+from .linkedin_reading import READ_BACK_SCOPE, seen_posts
 from .little_text import escape
 
 log = logging.getLogger("lin.platforms.linkedin")
@@ -46,6 +56,7 @@ class LinkedIn:
         client_id: str | None,
         client_secret: str | None,
         version: str,
+        read_back: bool = False,
         media_grace_seconds: float = 4.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,6 +64,7 @@ class LinkedIn:
         self._client_id = client_id
         self._client_secret = client_secret
         self._version = version
+        self._asked = (*self.SCOPES, READ_BACK_SCOPE) if read_back else self.SCOPES
         self._media = LinkedInMedia(self._rest, door, media_grace_seconds, pause)
 
     @property
@@ -62,8 +74,18 @@ class LinkedIn:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes asked for and required."""
+        """The scopes that publishing needs."""
         return self.SCOPES
+
+    @property
+    def read_back_scope(self) -> str:
+        """What reading a member's posts needs; asked for where the app has it."""
+        return READ_BACK_SCOPE
+
+    @property
+    def absence_is_proof(self) -> bool:
+        """No: nothing says that the listing is complete and current, so only what it shows counts."""
+        return False
 
     # ---------------------------------------------------------------- OAuth and identity
 
@@ -75,7 +97,7 @@ class LinkedIn:
                 "client_id": self._client_id or "",
                 "redirect_uri": redirect_uri,
                 "state": state,
-                "scope": " ".join(self.SCOPES),
+                "scope": " ".join(self._asked),
             },
             quote_via=quote,
         )
@@ -224,6 +246,15 @@ class LinkedIn:
             http_status=answer.status,
             request_id=answer.headers.get("x-li-request-id") or answer.headers.get("x-li-uuid"),
         )
+
+    def recent_posts(
+        self, tokens: Tokens, identity: Identity, *, since: datetime
+    ) -> Sequence[Seen]:
+        """The member's posts created since then, of the newest hundred."""
+        query = {"q": "author", "author": f"urn:li:person:{identity.external_id}", "count": "100"}
+        answer = self._rest("GET", "/posts", tokens, params=query)
+        raise_for(answer, creating=False)
+        return seen_posts(answer, since)
 
     def _rest(
         self, method: str, path: str, tokens: Tokens, *, json: Any = None, params: Mapping[str, str] | None = None, fresh: bool = False

@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from ..core.ports import Identity
-from ..core.records import ClaimedMedia, ClaimedTarget, ExpiringTokens, SealedTokens
+from ..core.records import (
+    ClaimedMedia,
+    ClaimedTarget,
+    ExpiringTokens,
+    SealedTokens,
+    UnconfirmedTarget,
+)
 
 
 def time_or_none(value: str | None) -> datetime | None:
@@ -40,6 +46,13 @@ def claimed_target(row: dict[str, Any]) -> ClaimedTarget:
         granted_scopes=tuple(account["granted_scopes"]),
         tokens=sealed_tokens(token),
         media=tuple(ClaimedMedia(**media) for media in row["media"]),
+    )
+
+
+def unconfirmed_target(row: dict[str, Any]) -> UnconfirmedTarget:
+    """One element of claim_unconfirmed."""
+    return UnconfirmedTarget(
+        claimed_target(row), row["look"], datetime.fromisoformat(row["sending_at"])
     )
 
 

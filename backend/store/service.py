@@ -10,6 +10,7 @@ from .media import Media
 from .operations import Operations
 from .sources import Sources
 from .targets import Targets
+from .unconfirmed import Unconfirmed
 
 
 class Service:
@@ -17,6 +18,7 @@ class Service:
 
     def __init__(self, calls: Calls, files: Files) -> None:
         self.targets = Targets(calls)
+        self.unconfirmed = Unconfirmed(calls)
         self.accounts = Accounts(calls)
         self.sources = Sources(calls)
         self.media = Media(calls, files)

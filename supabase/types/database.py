@@ -255,18 +255,21 @@ class PublicPlatforms(BaseModel):
     id: str = Field(alias="id")
     limits: JsonValue = Field(alias="limits")
     name: str = Field(alias="name")
+    read_back_scope: Optional[str] = Field(alias="read_back_scope")
 
 class PublicPlatformsInsert(TypedDict):
     enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
     id: Annotated[str, Field(alias="id")]
     limits: Annotated[JsonValue, Field(alias="limits")]
     name: Annotated[str, Field(alias="name")]
+    read_back_scope: NotRequired[Annotated[Optional[str], Field(alias="read_back_scope")]]
 
 class PublicPlatformsUpdate(TypedDict):
     enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
     id: NotRequired[Annotated[str, Field(alias="id")]]
     limits: NotRequired[Annotated[JsonValue, Field(alias="limits")]]
     name: NotRequired[Annotated[str, Field(alias="name")]]
+    read_back_scope: NotRequired[Annotated[Optional[str], Field(alias="read_back_scope")]]
 
 class PublicPostMedia(BaseModel):
     media_id: uuid.UUID = Field(alias="media_id")
@@ -287,6 +290,7 @@ class PublicPostMediaUpdate(TypedDict):
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
 class PublicPostTargets(BaseModel):
+    absent_since: Optional[datetime.datetime] = Field(alias="absent_since")
     account_id: uuid.UUID = Field(alias="account_id")
     attempts: int = Field(alias="attempts")
     created_at: datetime.datetime = Field(alias="created_at")
@@ -301,6 +305,8 @@ class PublicPostTargets(BaseModel):
     id: uuid.UUID = Field(alias="id")
     lease_token: Optional[int] = Field(alias="lease_token")
     lease_until: Optional[datetime.datetime] = Field(alias="lease_until")
+    look_at: Optional[datetime.datetime] = Field(alias="look_at")
+    looks: int = Field(alias="looks")
     next_attempt_at: Optional[datetime.datetime] = Field(alias="next_attempt_at")
     options: JsonValue = Field(alias="options")
     post_id: uuid.UUID = Field(alias="post_id")
@@ -314,6 +320,7 @@ class PublicPostTargets(BaseModel):
     worker: Optional[str] = Field(alias="worker")
 
 class PublicPostTargetsInsert(TypedDict):
+    absent_since: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="absent_since")]]
     account_id: Annotated[uuid.UUID, Field(alias="account_id")]
     attempts: NotRequired[Annotated[int, Field(alias="attempts")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
@@ -328,6 +335,8 @@ class PublicPostTargetsInsert(TypedDict):
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     lease_token: NotRequired[Annotated[Optional[int], Field(alias="lease_token")]]
     lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    look_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="look_at")]]
+    looks: NotRequired[Annotated[int, Field(alias="looks")]]
     next_attempt_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="next_attempt_at")]]
     options: NotRequired[Annotated[JsonValue, Field(alias="options")]]
     post_id: Annotated[uuid.UUID, Field(alias="post_id")]
@@ -341,6 +350,7 @@ class PublicPostTargetsInsert(TypedDict):
     worker: NotRequired[Annotated[Optional[str], Field(alias="worker")]]
 
 class PublicPostTargetsUpdate(TypedDict):
+    absent_since: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="absent_since")]]
     account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     attempts: NotRequired[Annotated[int, Field(alias="attempts")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
@@ -355,6 +365,8 @@ class PublicPostTargetsUpdate(TypedDict):
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     lease_token: NotRequired[Annotated[Optional[int], Field(alias="lease_token")]]
     lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    look_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="look_at")]]
+    looks: NotRequired[Annotated[int, Field(alias="looks")]]
     next_attempt_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="next_attempt_at")]]
     options: NotRequired[Annotated[JsonValue, Field(alias="options")]]
     post_id: NotRequired[Annotated[uuid.UUID, Field(alias="post_id")]]

@@ -83,14 +83,14 @@ isOneToOne: false
                   ]
                 },"platforms": {
                   Row: {
-                    "enabled": boolean,"id": string,"limits": NonNullable<Json>,"name": string
+                    "enabled": boolean,"id": string,"limits": NonNullable<Json>,"name": string,"read_back_scope": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "enabled"?: boolean,"id": string,"limits": NonNullable<Json>,"name": string
+                    "enabled"?: boolean,"id": string,"limits": NonNullable<Json>,"name": string,"read_back_scope"?: string | null
                   }
                   Update: {
-                    "enabled"?: boolean,"id"?: string,"limits"?: NonNullable<Json>,"name"?: string
+                    "enabled"?: boolean,"id"?: string,"limits"?: NonNullable<Json>,"name"?: string,"read_back_scope"?: string | null
                   }
                   Relationships: [
 
@@ -123,14 +123,14 @@ isOneToOne: false
                   ]
                 },"post_targets": {
                   Row: {
-                    "account_id": string,"attempts": number,"created_at": string,"deadline_at": string | null,"due_at": string | null,"error": string | null,"error_class": string | null,"external_id": string | null,"external_id_unknown": boolean,"external_url": string | null,"failures": number,"id": string,"lease_token": number | null,"lease_until": string | null,"next_attempt_at": string | null,"options": NonNullable<Json>,"post_id": string,"published_at": string | null,"stalls": number,"state": Database["public"]['Enums']["target_state"],"text_override": string | null,"updated_at": string,"user_id": string,"version": number,"worker": string | null
+                    "absent_since": string | null,"account_id": string,"attempts": number,"created_at": string,"deadline_at": string | null,"due_at": string | null,"error": string | null,"error_class": string | null,"external_id": string | null,"external_id_unknown": boolean,"external_url": string | null,"failures": number,"id": string,"lease_token": number | null,"lease_until": string | null,"look_at": string | null,"looks": number,"next_attempt_at": string | null,"options": NonNullable<Json>,"post_id": string,"published_at": string | null,"stalls": number,"state": Database["public"]['Enums']["target_state"],"text_override": string | null,"updated_at": string,"user_id": string,"version": number,"worker": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "account_id": string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id": string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
+                    "absent_since"?: string | null,"account_id": string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"look_at"?: string | null,"looks"?: number,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id": string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
                   }
                   Update: {
-                    "account_id"?: string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id"?: string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
+                    "absent_since"?: string | null,"account_id"?: string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"look_at"?: string | null,"looks"?: number,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id"?: string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
                   }
                   Relationships: [
                     {
@@ -389,7 +389,8 @@ isOneToOne: false
                            },
 "cancel_target":
 { Args: { "target": string }; Returns: {
-              "account_id": string,
+              "absent_since": string | null,
+"account_id": string,
 "attempts": number,
 "created_at": string,
 "deadline_at": string | null,
@@ -403,6 +404,8 @@ isOneToOne: false
 "id": string,
 "lease_token": number | null,
 "lease_until": string | null,
+"look_at": string | null,
+"looks": number,
 "next_attempt_at": string | null,
 "options": NonNullable<Json>,
 "post_id": string,
@@ -433,6 +436,9 @@ isOneToOne: false
 { Args: { "lease_seconds": number,"wanted": string }; Returns: {
               "id": string,"input": Json,"lease_token": number,"user_id": string
             }[]
+                           },
+"claim_unconfirmed":
+{ Args: { "lease_seconds": number,"take": number }; Returns: Json
                            },
 "claim_uploaded_media":
 { Args: { "retry_after_seconds": number,"take": number }; Returns: {
@@ -515,7 +521,8 @@ isOneToOne: false
                            },
 "retry_target":
 { Args: { "target": string }; Returns: {
-              "account_id": string,
+              "absent_since": string | null,
+"account_id": string,
 "attempts": number,
 "created_at": string,
 "deadline_at": string | null,
@@ -529,6 +536,8 @@ isOneToOne: false
 "id": string,
 "lease_token": number | null,
 "lease_until": string | null,
+"look_at": string | null,
+"looks": number,
 "next_attempt_at": string | null,
 "options": NonNullable<Json>,
 "post_id": string,
@@ -581,7 +590,8 @@ isOneToOne: false
                            },
 "settle_target":
 { Args: { "answer": Database["public"]['Enums']["settlement"],"target": string }; Returns: {
-              "account_id": string,
+              "absent_since": string | null,
+"account_id": string,
 "attempts": number,
 "created_at": string,
 "deadline_at": string | null,
@@ -595,6 +605,8 @@ isOneToOne: false
 "id": string,
 "lease_token": number | null,
 "lease_until": string | null,
+"look_at": string | null,
+"looks": number,
 "next_attempt_at": string | null,
 "options": NonNullable<Json>,
 "post_id": string,
@@ -613,6 +625,9 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"settle_unconfirmed":
+{ Args: { "absence_is_proof": boolean,"found": Json,"look": number,"target": string }; Returns: string
+                           },
 "store_account":
 { Args: { "account": Json,"token": Json }; Returns: string
                            },

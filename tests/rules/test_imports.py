@@ -15,7 +15,7 @@ LOCAL = ROOT / "scripts" / "local"
 LONGEST_MODULE = 300
 # Longer on purpose, each with the reason why splitting it would make it harder to read.
 LONGER = {
-    "core.ports": 350,  # the contracts, which are read beside each other
+    "core.ports": 390,  # the contracts, which are read beside each other
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,16 @@ import backend.jobs
 from backend.core.dispatching import Dispatcher
 from backend.core.errors import Unavailable
 from backend.settings import Settings
-from backend.worker import WATCH_SECONDS, Job, _guarded, _watch, jobs
+from backend.worker import (
+    BUSY_SECONDS,
+    IDLE_SECONDS,
+    WATCH,
+    WATCH_SECONDS,
+    Job,
+    Watch,
+    _guarded,
+    jobs,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -53,34 +63,61 @@ def test_what_somebody_waits_for_runs_as_soon_as_its_queue_has_work() -> None:
     waited_for = {
         "publish_due_posts",
         "recover_leases",
+        "settle_unconfirmed",
         "check_media",
         "run_generations",
         "fetch_sources",
         "fill_occurrences",
     }
     assert {name for name, job in listed.items() if job.queue} == waited_for
-    assert WATCH_SECONDS <= 1
+    assert (WATCH_SECONDS, IDLE_SECONDS) == (1, 5)
     assert listed["send_heartbeat"].seconds <= 5
 
 
 def test_every_queue_is_one_that_the_database_tells_about() -> None:
-    (migration,) = (ROOT / "supabase" / "migrations").glob("*_add_next_work.sql")
+    *_, latest = (
+        text
+        for migration in sorted((ROOT / "supabase" / "migrations").glob("*.sql"))
+        if "function public.next_work()" in (text := migration.read_text())
+    )
     for job in table().values():
-        assert job.queue is None or f"'{job.queue}'" in migration.read_text()
+        assert job.queue is None or f"'{job.queue}'" in latest
 
 
 def test_targets_are_claimed_as_early_as_they_are_held() -> None:
     assert table()["publish_due_posts"].near == Dispatcher.AHEAD_SECONDS
 
 
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
 @dataclass
-class Scheduler:
-    """Which jobs were told to run now."""
+class Clockwork:
+    """A watch over the real table, with clocks and a scheduler of the test; `due` is what the database says."""
 
-    moved: list[str] = field(default_factory=list)
+    due: dict[str, float | None]
+    seconds: float = 0.0
+    moved: dict[str, float] = field(default_factory=dict)
 
-    def modify_job(self, name: str, **_: Any) -> None:
-        self.moved.append(name)
+    def __post_init__(self) -> None:
+        operations = SimpleNamespace(next_work=lambda: self.due)
+        services: Any = SimpleNamespace(
+            supabase=SimpleNamespace(service=SimpleNamespace(operations=operations))
+        )
+        self.watch = Watch(
+            tuple(table().values()), services, self,
+            monotonic=lambda: self.seconds, now=lambda: NOON + timedelta(seconds=self.seconds),
+        )  # fmt: skip
+
+    def modify_job(self, job_id: str, *, next_run_time: datetime) -> None:
+        self.moved[job_id] = (next_run_time - NOON).total_seconds() - self.seconds
+
+    def look(self, *, at: float = 0.0) -> dict[str, float]:
+        """One look at that second; which jobs were moved, and how many seconds ahead."""
+        self.seconds = at
+        self.moved.clear()
+        self.watch()
+        return dict(self.moved)
 
 
 @pytest.mark.parametrize(
@@ -91,20 +128,26 @@ class Scheduler:
         ({"media": -3.5, "sources": 0.0}, ["check_media", "fetch_sources"]),
         ({"media": 0.1, "targets": 5.1, "leases": 60.0}, []),
         ({"targets": 4.9}, ["publish_due_posts"]),
+        ({"unconfirmed": 0.0}, ["settle_unconfirmed"]),
         ({"targets": None, "something new": 0.0}, []),
     ],
 )
 def test_the_watch_runs_what_has_work_and_nothing_else(
     due: dict[str, float | None], moved: list[str]
 ) -> None:
-    services: Any = SimpleNamespace(
-        supabase=SimpleNamespace(
-            service=SimpleNamespace(operations=SimpleNamespace(next_work=lambda: due))
-        )
-    )
-    scheduler: Any = Scheduler()
-    _watch(tuple(table().values()), services, scheduler)
-    assert sorted(scheduler.moved) == moved
+    looked = Clockwork(due).look()
+    assert sorted(set(looked) - {WATCH}) == moved
+    assert all(looked[name] == 0 for name in moved)
+
+
+def test_the_watch_looks_every_second_while_work_is_near_and_for_a_minute_after() -> None:
+    clock = Clockwork({"targets": BUSY_SECONDS})
+    assert clock.look(at=100)[WATCH] == WATCH_SECONDS
+    clock.due = {"targets": BUSY_SECONDS + 1, "media": None}
+    assert clock.look(at=100 + BUSY_SECONDS - 1)[WATCH] == WATCH_SECONDS
+    assert clock.look(at=100 + BUSY_SECONDS) == {}, "now its own interval counts, five seconds"
+    clock.due = {"leases": 3.0}
+    assert clock.look(at=1000)[WATCH] == WATCH_SECONDS
 
 
 class Recorder:
@@ -115,7 +158,9 @@ class Recorder:
         self.name = "worker-1"
         self.stopping = threading.Event()
         self._answer = answer
-        for part in ("dispatcher", "fetcher", "checker", "generator", "keeper"):
+        for part in (
+            "dispatcher", "fetcher", "checker", "generator", "keeper", "reconciler", "spool",
+        ):  # fmt: skip
             setattr(self, part, self._part(part))
         groups = {name: self._part(name) for name in ("targets", "accounts", "operations")}
         self.supabase = SimpleNamespace(service=SimpleNamespace(**groups))
@@ -140,6 +185,8 @@ class Recorder:
         ("publish_due_posts", "dispatcher.claim_and_start"),
         ("renew_leases", "dispatcher.renew"),
         ("recover_leases", "targets.recover_leases"),
+        ("settle_unconfirmed", "reconciler.run"),
+        ("settle_spooled", "spool.settle_all"),
         ("mark_missed", "targets.mark_missed"),
         ("send_heartbeat", "operations.heartbeat"),
         ("check_media", "checker.run"),

@@ -73,6 +73,7 @@ def backend_environment(
     sandbox_url: str,
     space_url: str,
     smtp_url: str,
+    spool_directory: str,
 ) -> dict[str, str]:
     """The environment of the web server and the worker; what the caller's environment names wins, except for the
     addresses of what was started here."""
@@ -86,6 +87,7 @@ def backend_environment(
         "LINKEDIN_VERSION": LINKEDIN_VERSION,
         "MAIL_FROM": MAIL_FROM,
         "LOG_LEVEL": "INFO",
+        "SPOOL_DIRECTORY": spool_directory,
     }
     fixed = {
         "SUPABASE_URL": supabase.url,

@@ -138,6 +138,7 @@ class Stack:
             sandbox_url=self._services.sandbox_url,
             space_url=self._services.space_url,
             smtp_url=supabase.smtp_url or self._services.smtp_url,
+            spool_directory=str(self.state / "spool"),
         )
         if self._with["web"]:
             self.start_web()
