@@ -14,13 +14,14 @@ from .auth import Authenticator, SigningKeys
 from .core.breaker import Breakers
 from .core.budget import RetryBudget
 from .core.checking import MediaChecker
+from .core.clock import DatabaseClock
 from .core.connecting import Connector
 from .core.dispatching import Dispatcher
 from .core.errors import Unavailable
 from .core.generating import Generator
 from .core.ports import Platform
 from .core.preparing import Preparer
-from .core.publishing import Publisher, utc_now
+from .core.publishing import Publisher
 from .core.reading import SourceFetcher
 from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
@@ -60,6 +61,7 @@ class WorkerServices:
     supabase: Supabase
     name: str
     stopping: threading.Event
+    clock: DatabaseClock
     dispatcher: Dispatcher
     fetcher: SourceFetcher
     checker: MediaChecker
@@ -92,7 +94,7 @@ def build(settings: Settings) -> Services:
 
 def build_worker(settings: Settings) -> WorkerServices:
     """Everything a worker needs."""
-    supabase, stopping = _supabase(settings), threading.Event()
+    supabase, stopping, clock = _supabase(settings), threading.Event(), DatabaseClock()
     name = f"{socket.gethostname()}:{os.getpid()}"
     platforms, sealer = _platforms(settings), Sealer(settings.token_key_bytes())
     keeper = TokenKeeper(supabase.service.accounts, platforms, sealer)
@@ -106,18 +108,19 @@ def build_worker(settings: Settings) -> WorkerServices:
         lease_seconds=settings.publish_lease_seconds,
         request_seconds=settings.platform_timeout_seconds,
         stopping=stopping,
+        now=clock.now,
     )
     dispatcher = Dispatcher(
-        supabase.service.targets, publisher,
+        supabase.service.targets, publisher, clock,
         worker=name, threads=settings.worker_threads, lease_seconds=settings.publish_lease_seconds,
     )  # fmt: skip
     return WorkerServices(
-        settings, supabase, name, stopping, dispatcher,
+        settings, supabase, name, stopping, clock, dispatcher,
         SourceFetcher(supabase.service.sources, _public_door(settings), Reader(), settings.source_interval_seconds),
         MediaChecker(supabase.service.media, Inspector()),
         _generator(settings, supabase, stopping),
         keeper,
-        Reconciler(supabase.service.unconfirmed, platforms, keeper, utc_now),
+        Reconciler(supabase.service.unconfirmed, platforms, keeper, clock.now),
         spool,
     )  # fmt: skip
 

@@ -14,8 +14,8 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from .clock import DatabaseClock
 from .preparing import Ready
-from .publishing import utc_now
 from .records import ClaimedTarget, Lease
 from .timing import Timer
 
@@ -47,10 +47,18 @@ class Dispatcher:
     AHEAD_SECONDS = 5.0
 
     def __init__(
-        self, store: LeaseStore, publisher: Steps, *, worker: str, threads: int, lease_seconds: int
+        self,
+        store: LeaseStore,
+        publisher: Steps,
+        clock: DatabaseClock,
+        *,
+        worker: str,
+        threads: int,
+        lease_seconds: int,
     ) -> None:
         self._store = store
         self._publisher = publisher
+        self._clock = clock
         self._worker = worker
         self._threads = threads
         self._lease_seconds = lease_seconds
@@ -95,21 +103,20 @@ class Dispatcher:
             ahead = self.AHEAD_SECONDS if len(self._waiting) < 2 * self._threads else 0.0
         if self._stopping or room <= 0:
             return 0
-        clock, targets = self._store.claim_due_targets(
-            self._worker, room, self._lease_seconds, ahead
-        )
+        now, targets = self._store.claim_due_targets(self._worker, room, self._lease_seconds, ahead)
         # read after the call: a slow answer makes our idea of "due" later, never earlier
         answered = time.monotonic()
+        self._clock.tell(now, answered)
         self._more = len(targets) == room
         with self._lock:
             self._held.update({target.lease_token: target for target in targets})
         for target in targets:
-            due = answered + (target.due_at - clock).total_seconds()
+            due = answered + (target.due_at - now).total_seconds()
             self._start(target, partial(self._prepare, target, due))
         return len(targets)
 
     def _prepare(self, target: ClaimedTarget, due: float) -> None:
-        ready = self._publisher.prepare(target, utc_now())
+        ready = self._publisher.prepare(target, self._clock.now())
         if ready is None:
             self._release(target)
         elif due <= time.monotonic() or self._stopping:

@@ -76,6 +76,7 @@ class Publisher:
         lease_seconds: int,
         request_seconds: float,
         stopping: threading.Event,
+        now: Callable[[], datetime],
         draw: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -86,6 +87,7 @@ class Publisher:
         self._lease_seconds = lease_seconds
         self._request_seconds = request_seconds
         self._stopping = stopping
+        self._now = now
         self._draw = draw or random.Random()  # noqa: S311 - jitter, not a secret
         self._monotonic = monotonic
         self._begin_send: Grouped[ClaimedTarget, int, str] = Grouped(
@@ -177,7 +179,7 @@ class Publisher:
     def _renewed(self, ready: Ready) -> Settlement:
         """A refused token that can be renewed: renew it and try once more. The refusal proves that nothing was created."""
         try:
-            self._preparer.renew(ready, utc_now())
+            self._preparer.renew(ready, self._now())
         except LinError as error:
             return self._refused(ready.target, error, sent=False)
         return outcomes.again_at_once(

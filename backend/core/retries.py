@@ -36,6 +36,16 @@ def next_fetch_delay(interval_seconds: int, failures: int) -> int:
     )
 
 
+def moment_of_answer(date: str | None, otherwise: datetime) -> datetime:
+    """When an answer was given by the clock of who gave it (its Date header, RFC 9110, 6.6.1), which is also the clock
+    that its Retry-After means. `otherwise` where it does not say."""
+    try:
+        moment = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError):
+        return otherwise
+    return moment if moment.tzinfo else otherwise
+
+
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     """The seconds a Retry-After header asks for; it holds seconds or an HTTP date (RFC 9110, 10.2.3). None if unusable."""
     if value is None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from .ports import JobServices
 
 
 def run(services: JobServices) -> None:
     """Refresh what ends within the hour; publishing refreshes by itself what it finds too old."""
-    services.keeper.refresh_due(datetime.now(UTC))
+    services.keeper.refresh_due(services.clock.now())

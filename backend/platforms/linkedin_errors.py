@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.errors import NoAnswer, OutcomeUnknown, Reconnect, Rejected, TryLater
 from ..core.ports import Answer
-from ..core.retries import retry_after_seconds
+from ..core.retries import moment_of_answer, retry_after_seconds
 
 log = logging.getLogger("lin.platforms.linkedin")
 
@@ -39,7 +39,8 @@ def raise_for(answer: Answer, *, creating: bool) -> None:
         "http_status": answer.status,
         "request_id": answer.headers.get("x-li-request-id") or answer.headers.get("x-li-uuid"),
     }
-    after = retry_after_seconds(answer.headers.get("retry-after"), datetime.now(UTC))
+    answered = moment_of_answer(answer.headers.get("date"), datetime.now(UTC))
+    after = retry_after_seconds(answer.headers.get("retry-after"), answered)
     _raise_for_permission(answer.status, code, message, named)
     _raise_for_waiting(answer.status, code, after, named)
     if 400 <= answer.status < 500:

@@ -158,6 +158,7 @@ class Recorder:
         self.name = "worker-1"
         self.stopping = threading.Event()
         self._answer = answer
+        self.clock = SimpleNamespace(now=lambda: None)
         for part in (
             "dispatcher", "fetcher", "checker", "generator", "keeper", "reconciler", "spool",
         ):  # fmt: skip

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.retries import next_fetch_delay, retry_after_seconds, retry_delay
+from backend.core.retries import (
+    moment_of_answer,
+    next_fetch_delay,
+    retry_after_seconds,
+    retry_delay,
+)
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY = 24 * 3600
@@ -122,3 +127,13 @@ def test_retry_after_that_is_no_number_of_seconds_is_not_used(value: str) -> Non
 def test_no_retry_after_header_raises(value: str) -> None:
     seconds = retry_after_seconds(value, NOW)
     assert seconds is None or seconds >= 0
+
+
+def test_an_answer_is_as_old_as_its_date_says() -> None:
+    said = NOW - timedelta(hours=3)
+    assert moment_of_answer(format_datetime(said, usegmt=True), NOW) == said
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Sat, 21 Nov 2026 12:00:00 -0000"])
+def test_an_answer_without_a_usable_date_is_as_old_as_we_think(date: str | None) -> None:
+    assert moment_of_answer(date, NOW) == NOW
