@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,6 +140,8 @@ WATCH_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 # near: due within this time, or at work, or so not long ago
 BUSY_SECONDS = 60.0
+# how often we look whether somebody set the clock of this machine
+CLOCK_SECONDS = 1.0
 
 
 def main() -> int:
@@ -172,6 +175,7 @@ def main() -> int:
     watch = _guarded("watch", Watch(table, services, scheduler), services)
     scheduler.add_job(watch, "interval", seconds=IDLE_SECONDS, id=WATCH, next_run_time=utc_now())
     scheduler.start()
+    threading.Thread(target=_follow_clock, args=(scheduler, services.stopping), daemon=True).start()
     log.info("worker started", extra={"worker": services.name, "threads": settings.worker_threads})
     signal.sigwait(STOP_SIGNALS)
     services.stopping.set()
@@ -216,6 +220,18 @@ class Watch:
         if self._monotonic() < self._busy_until:
             again = self._now() + timedelta(seconds=WATCH_SECONDS)
             self._scheduler.modify_job(WATCH, next_run_time=again)
+
+
+def _follow_clock(scheduler: BackgroundScheduler, stopping: threading.Event) -> None:
+    """APScheduler counts by the wall clock: when that is set back, its jobs would wait until it is there again. So they
+    all run at once when it is set, either way."""
+    ahead = time.time() - time.monotonic()
+    while not stopping.wait(CLOCK_SECONDS):
+        before, ahead = ahead, time.time() - time.monotonic()
+        if abs(ahead - before) > CLOCK_SECONDS:
+            log.warning("the wall clock was set", extra={"by_seconds": round(ahead - before, 1)})
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=utc_now())
 
 
 def _guarded(

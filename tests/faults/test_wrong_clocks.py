@@ -93,3 +93,23 @@ def test_the_clock_of_a_worker_decides_nothing(rig: Rig, partner: Partner, shift
     waits = rig.target(throttled.target)["next_attempt_at"] - told
     assert timedelta(0) <= waits < timedelta(minutes=1)
     rig.assert_invariants(*sent, over, later, throttled)
+
+
+@pytest.mark.parametrize(
+    "shift",
+    [pytest.param(-HOUR, id="back"), pytest.param(HOUR, id="forward", marks=pytest.mark.slow)],
+)
+def test_a_clock_that_is_set_while_the_worker_runs_stops_nothing_and_hurries_nothing(
+    rig: Rig, tmp_path: Path, shift: int
+) -> None:
+    jump = tmp_path / "jump"
+    before, later = rig.due(due=-1), rig.due(due=5 * MINUTE)
+    worker = _worker(rig, shift, jump)
+    rig.wait_for([before], "published")
+    jump.touch()
+    until(lambda: not jump.exists(), "the clock to be set")
+    after = [rig.due(), rig.due(due=2)]
+    rig.wait_for(after, "published")
+    assert rig.end(worker) == 0
+    assert rig.target(later.target)["attempts"] == 0
+    rig.assert_invariants(before, *after, later)
