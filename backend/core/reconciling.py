@@ -33,7 +33,7 @@ class UnconfirmedStore(Protocol):
     def claim_unconfirmed(self, take: int, lease_seconds: int) -> Sequence[UnconfirmedTarget]: ...
 
     def settle_unconfirmed(
-        self, unconfirmed: UnconfirmedTarget, found: Sequence[Seen], *, absence_is_proof: bool
+        self, unconfirmed: UnconfirmedTarget, seen: Sequence[Seen], *, absence_is_proof: bool
     ) -> str: ...
 
 

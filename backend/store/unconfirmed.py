@@ -23,14 +23,14 @@ class Unconfirmed:
         return [unconfirmed_target(row) for row in rows]
 
     def settle_unconfirmed(
-        self, unconfirmed: UnconfirmedTarget, found: Sequence[Seen], *, absence_is_proof: bool
+        self, unconfirmed: UnconfirmedTarget, seen: Sequence[Seen], *, absence_is_proof: bool
     ) -> Literal["published", "scheduled", "looking", "asked", "lost"]:
-        """Say which posts a look found that may be this one; returns what that led to (see the database function)."""
+        """Say which posts a look saw that may be this one; returns what that led to (see the database function)."""
         verdict = self._calls.rpc(
             "settle_unconfirmed",
             target=unconfirmed.target.target_id,
             look=unconfirmed.look,
-            found=[{"external_id": s.external_id, "external_url": s.external_url} for s in found],
+            seen=[{"external_id": s.external_id, "external_url": s.external_url} for s in seen],
             absence_is_proof=absence_is_proof,
         )
         return cast('Literal["published", "scheduled", "looking", "asked", "lost"]', verdict)

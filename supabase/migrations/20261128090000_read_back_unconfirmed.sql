@@ -123,11 +123,11 @@ grant execute on function private.sent_at(uuid) to service_role;
 -- Does:    says what a look found. Exactly one post that no other target of the account has: it is published. None, where
 --          that proves something, twice with five minutes between, ten minutes after sending or later: back into the queue.
 --          Else it is looked for again, ever more seldom; a quarter of an hour after sending its owner is asked.
--- Takes:   the target; the look; found [{external_id, external_url}]; whether finding none proves that there is none.
+-- Takes:   the target; the look; what was seen that may be it [{external_id, external_url}]; whether seeing none proves that there is none.
 -- Returns: "published" | "scheduled" | "looking" (again later) | "asked" (its owner) | "lost" (settled meanwhile, or
 --          another look has begun).
 -- May call: service_role.
-create function public.settle_unconfirmed(target uuid, look integer, found jsonb, absence_is_proof boolean) returns text
+create function public.settle_unconfirmed(target uuid, look integer, seen jsonb, absence_is_proof boolean) returns text
 language plpgsql
 set search_path = ''
 as $$
@@ -142,10 +142,10 @@ begin
   if t.id is null or t.state <> 'unconfirmed' or t.looks <> look then
     return 'lost';
   end if;
-  select jsonb_agg(f) into ours from jsonb_array_elements(found) f
+  select jsonb_agg(s) into ours from jsonb_array_elements(seen) s
   where not exists (
     select 1 from public.post_targets o
-    where o.account_id = t.account_id and o.external_id = f ->> 'external_id' and o.id <> t.id);
+    where o.account_id = t.account_id and o.external_id = s ->> 'external_id' and o.id <> t.id);
   sent := private.sent_at(t.id);
 
   if jsonb_array_length(ours) = 1 then

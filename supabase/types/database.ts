@@ -430,7 +430,7 @@ isOneToOne: false
             }[]
                            },
 "claim_due_targets":
-{ Args: { "ahead_seconds"?: number,"lease_seconds": number,"take": number,"worker_name": string }; Returns: Json
+{ Args: { "ahead_seconds"?: number,"held"?: Json,"lease_seconds": number,"places"?: number,"take": number,"worker_name": string }; Returns: Json
                            },
 "claim_generation":
 { Args: { "lease_seconds": number,"wanted": string }; Returns: {
@@ -626,7 +626,7 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "settle_unconfirmed":
-{ Args: { "absence_is_proof": boolean,"found": Json,"look": number,"target": string }; Returns: string
+{ Args: { "absence_is_proof": boolean,"look": number,"seen": Json,"target": string }; Returns: string
                            },
 "store_account":
 { Args: { "account": Json,"token": Json }; Returns: string

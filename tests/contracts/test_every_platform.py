@@ -26,7 +26,7 @@ from backend.core.errors import (
     Rejected,
     TryLater,
 )
-from backend.core.ports import Content, Platform
+from backend.core.ports import Content, Platform, ReadsBack
 from backend.platforms import PLATFORMS
 from backend.services import build
 from backend.settings import Settings
@@ -83,10 +83,21 @@ def test_it_is_configured_only_with_both_credentials(name: str) -> None:
         assert not client(name, None, *credentials).configured
 
 
-def seeded_limits() -> dict[str, Any]:
+def seeded() -> list[tuple[str, str, str]]:
+    """Id, scope for reading back and limits of each row; the scope is empty for null."""
     text = (ROOT / "supabase" / "seed.sql").read_text()
-    rows = re.findall(r"\('(\w+)', '[^']+', true, '(\{.*?\n {2}\})'\)", text, re.DOTALL)
-    return {platform: json.loads(limits) for platform, limits in rows}
+    row = r"\('(\w+)', '[^']+', true, (?:'(\w+)'|null), '(\{.*?\n {2}\})'\)"
+    return re.findall(row, text, re.DOTALL)
+
+
+def seeded_limits() -> dict[str, Any]:
+    return {platform: json.loads(limits) for platform, _, limits in seeded()}
+
+
+def test_the_database_knows_whether_its_posts_can_be_read(name: str) -> None:
+    platform = client(name, None, "id", "secret")
+    scope = platform.read_back_scope if isinstance(platform, ReadsBack) else ""
+    assert {platform: scope for platform, scope, _ in seeded()}[name] == scope
 
 
 def test_its_limits_are_those_of_the_database(name: str) -> None:
