@@ -12,14 +12,14 @@ _PAUSE_SECONDS = 0.02
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float = 20.0) -> T:
-    """What `look` returns as soon as that is neither None nor False.
+    """What `look` returns as soon as that is true in Python's sense: an empty list is still waited for.
 
     Raises AssertionError after `seconds`, saying what was waited for and what was seen last.
     """
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
-        if seen is not None and seen is not False:
+        if seen:
             return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s for {what}; seen last: {seen!r}")
