@@ -8,6 +8,9 @@ from tests.faults.rig import Rig
 from tests.faults.wire import Wire
 from tests.waiting import until
 
+# long enough for a busy machine to release what the platform holds
+PATIENT = {"PLATFORM_TIMEOUT_SECONDS": "20", "PUBLISH_LEASE_SECONDS": "40"}
+
 
 def spooled(rig: Rig) -> list[Path]:
     """The outcomes that wait on the disk of this stack's workers."""
@@ -18,14 +21,14 @@ def test_an_answer_outlives_an_absent_database_and_the_worker_that_heard_it(rig:
     post = rig.due()
     rig.order(post, {"hold": True})
     with Wire(rig.stack.info["supabase_url"]) as wire:
-        worker = rig.worker_process(SUPABASE_URL=wire.url)
+        worker = rig.worker_process(SUPABASE_URL=wire.url, **PATIENT)
         rig.held(post)
         wire.cut()
         rig.release(post)
         until(lambda: spooled(rig), "the answer to be written to the disk", 20)
         rig.kill(worker)
         wire.mend()
-        rig.worker_process(SUPABASE_URL=wire.url)
+        rig.worker_process(SUPABASE_URL=wire.url, **PATIENT)
         rig.wait_for([post], "published")
         until(lambda: not spooled(rig), "the file to be forgotten", 20)
     (received,) = rig.received(post)
@@ -40,7 +43,7 @@ def test_a_worker_that_lives_stores_its_answers_itself_and_leaves_nothing_on_the
     post = rig.due()
     rig.order(post, {"hold": True})
     with Wire(rig.stack.info["supabase_url"]) as wire:
-        worker = rig.worker_process(SUPABASE_URL=wire.url)
+        worker = rig.worker_process(SUPABASE_URL=wire.url, **PATIENT)
         rig.held(post)
         wire.cut()
         rig.release(post)
