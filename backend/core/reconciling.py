@@ -20,11 +20,11 @@ from .refreshing import TokenKeeper
 
 log = logging.getLogger("lin.reconciling")
 
-# Longer than any platform takes to answer, so that nobody else looks at the same time.
+# As long as a batch may take when each answer takes the longest time allowed, so that nobody else looks meanwhile.
 LEASE_SECONDS = 120
+_BATCH = 4
 # Clocks differ a little: what was created this long before our mark may still be ours.
 CLOCKS_DIFFER = timedelta(minutes=2)
-_BATCH = 20
 
 
 class UnconfirmedStore(Protocol):
