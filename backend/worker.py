@@ -138,6 +138,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
 WATCH = "watch"
 WATCH_SECONDS = 1.0
 IDLE_SECONDS = 5.0
+AWAY_SECONDS = 2.0
 # near: due within this time, or at work, or so not long ago
 BUSY_SECONDS = 60.0
 # how often we look whether somebody set the clock of this machine
@@ -210,7 +211,13 @@ class Watch:
         self._busy_until = monotonic() + BUSY_SECONDS
 
     def __call__(self) -> None:
-        due = self._operations.next_work()
+        try:
+            due = self._operations.next_work()
+        except Unavailable:
+            # soon, but not as often as a database that answers: it has trouble enough
+            again = self._now() + timedelta(seconds=AWAY_SECONDS)
+            self._scheduler.modify_job(WATCH, next_run_time=again)
+            raise
         for name, queue, near in self._jobs:
             seconds = due.get(queue)
             if seconds is not None and seconds <= near:

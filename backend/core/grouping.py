@@ -8,14 +8,18 @@ so "durable before the next step" holds as with a call of its own.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from .errors import Defect, LinError
+from .errors import Defect, LinError, NotAllowed, Unavailable
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
+
+# Seconds between calls while they find nobody.
+_STEPS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class _Entry(Generic[Item, Result]):
@@ -47,6 +51,13 @@ class Grouped(Generic[Item, Key, Result]):
         self._lock = threading.Lock()
         self._waiting: list[_Entry[Item, Result]] = []
         self._under_way = False
+        self._failures = 0
+
+    def pause(self) -> float:
+        """Seconds until whoever found nobody should ask again. They all wake up at one moment, so that their next try is
+        one call, and these moments lie further and further apart: many threads wait, and the database hears of one."""
+        step = _STEPS[min(max(self._failures, 1), len(_STEPS)) - 1]
+        return step - time.monotonic() % step
 
     def __call__(self, item: Item) -> Result:
         """The result of this item. Raises what the call raised."""
@@ -91,10 +102,16 @@ class Grouped(Generic[Item, Key, Result]):
                 self._serve([entry])
             return
         except BaseException as error:
+            if isinstance(error, Unavailable | NotAllowed):
+                self._failures += 1
+                with self._lock:  # nor would it answer those who came meanwhile
+                    group = group + self._waiting
+                    self._waiting = []
             for entry in group:
                 entry.error = error
                 entry.woken.set()
             return
+        self._failures = 0
         for entry, result in zip(group, results, strict=True):
             entry.result = result
             entry.woken.set()

@@ -29,7 +29,6 @@ from .records import ClaimedTarget, Settlement
 
 log = logging.getLogger("lin.publishing")
 
-_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 # A worker that was told to stop stores what it learned for so long; then the leases run out and recovery takes over.
 _LAST_SECONDS = 25.0
 
@@ -148,7 +147,7 @@ class Publisher:
             except Unavailable:
                 if self._stopping.is_set():
                     return _Mark("lost", asked, doubtful=True)
-                time.sleep(_pause(doubts))
+                time.sleep(self._begin_send.pause())
                 doubts += 1
                 continue
             if verdict != "early":
@@ -213,7 +212,7 @@ class Publisher:
                     if settlement.outcome == "not_sent" or self._monotonic() > last_moment:
                         log.error("the outcome could not be stored", extra={**asdict(settlement)})
                         return
-                time.sleep(_pause(tries))
+                time.sleep(self._settle_attempt.pause())
                 tries += 1
                 continue
             except LinError:
@@ -247,10 +246,6 @@ class Publisher:
 
 def _handed_over(target: ClaimedTarget) -> Settlement:
     return outcomes.given_back(target, "stopping", "The worker stops; another one takes over.")
-
-
-def _pause(tries: int) -> float:
-    return _PAUSES[min(tries, len(_PAUSES) - 1)]
 
 
 def _names(target: ClaimedTarget) -> dict[str, Any]:

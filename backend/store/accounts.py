@@ -14,7 +14,7 @@ from ..core.records import (
     SealedTokens,
     StateVerdict,
 )
-from .calls import Calls
+from .calls import Calls, readable
 from .rows import expiring_tokens, sealed_tokens
 
 
@@ -109,17 +109,19 @@ class Accounts:
             read_version=version,
             lease_seconds=lease_seconds,
         )
+        answer = readable(dict, answer)
         return answer["verdict"], sealed_tokens(answer.get("token"))
 
     def end_token_refresh(self, account_id: str, version: int, tokens: SealedTokens | None) -> bool:
         """Store refreshed tokens (None: it did not work); False when they were changed meanwhile."""
-        return bool(
+        return readable(
+            bool,
             self._calls.rpc(
                 "end_token_refresh",
                 account=account_id,
                 read_version=version,
                 token=_token_json(tokens) if tokens else None,
-            )
+            ),
         )
 
     def tokens_to_refresh(self, take: int) -> list[ExpiringTokens]:

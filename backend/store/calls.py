@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from postgrest import APIError, SyncPostgrestClient
@@ -23,6 +23,8 @@ from ..core.errors import (
 )
 
 log = logging.getLogger("lin.store")
+
+Kind = TypeVar("Kind")
 
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # connection lost, out of resources, shutting down or canceled, deadlock, read-only (failover): these pass
@@ -55,6 +57,22 @@ class Calls:
             raise translated(error) from error
         except httpx.HTTPError as error:
             raise Unavailable("The database does not answer; try again in a moment.") from error
+
+
+def readable(kind: type[Kind], answer: Any) -> Kind:
+    """The answer, if it is of this kind. Raises Unavailable: something else than the database has answered, an empty page
+    or "null", and nobody knows what was done."""
+    if not isinstance(answer, kind):
+        raise Unavailable("The database's answer cannot be read; try again in a moment.")
+    return answer
+
+
+def refuse_pages(response: httpx.Response) -> None:
+    """A hook of the HTTP client. A page with status 200 where the database should have answered is a gateway's, and the
+    library would take its text for the value. Raises RemoteProtocolError."""
+    kind = response.headers.get("content-type", "json")
+    if response.is_success and "/rest/v1/" in response.request.url.path and "json" not in kind:
+        raise httpx.RemoteProtocolError("a page where JSON belongs", request=response.request)
 
 
 def translated(error: APIError) -> LinError:

@@ -9,7 +9,7 @@ from supabase_auth.errors import AuthApiError, AuthError
 from supabase import Client, ClientOptions, create_client
 
 from ..core.errors import NotAllowed, Unavailable
-from .calls import Calls
+from .calls import Calls, refuse_pages
 from .files import Files
 from .service import Service
 from .user import AsUser
@@ -36,6 +36,7 @@ class Supabase:
                 keepalive_expiry=20,
             ),
             trust_env=False,
+            event_hooks={"response": [refuse_pages]},
         )
         client = self._client(secret_key)
         self.service = Service(Calls(client.postgrest), Files(client.storage, self._http))

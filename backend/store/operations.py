@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import Calls
+from .calls import Calls, readable
 
 
 class Operations:
@@ -48,12 +48,12 @@ class Operations:
 
     def next_work(self) -> dict[str, float | None]:
         """Seconds until each queue has work, by its name; None when nothing waits there."""
-        due: dict[str, float | None] = self._calls.rpc("next_work")
+        due: dict[str, float | None] = readable(dict, self._calls.rpc("next_work"))
         return due
 
     def system_health(self) -> dict[str, Any]:
         """Ages and counts that readiness asks for."""
-        health: dict[str, Any] = self._calls.rpc("system_health")
+        health: dict[str, Any] = readable(dict, self._calls.rpc("system_health"))
         return health
 
     def open_occurrences(self) -> int:

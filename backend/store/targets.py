@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
+from ..core.errors import Unavailable
 from ..core.records import (
     ClaimedTarget,
     Lease,
     Settlement,
 )
-from .calls import Calls
+from .calls import Calls, readable
 from .rows import claimed_target
 
 
@@ -28,6 +30,7 @@ class Targets:
         answer = self._calls.rpc(
             "claim_due_targets", worker_name=worker, take=take, lease_seconds=lease_seconds, ahead_seconds=ahead_seconds
         )  # fmt: skip
+        answer = readable(dict, answer)
         return datetime.fromisoformat(answer["now"]), [
             claimed_target(row) for row in answer["targets"]
         ]
@@ -40,12 +43,12 @@ class Targets:
             for t in targets
         ]  # fmt: skip
         rows = self._calls.rpc("begin_send", sends=sends, seconds_left=seconds_left)
-        return {int(row["lease_token"]): str(row["verdict"]) for row in rows}
+        return _verdicts(rows, len(targets))
 
     def settle_attempts(self, settlements: Sequence[Settlement]) -> dict[int, str]:
         """Record outcomes; returns the verdict by lease token: settled, known or kept. Safe to repeat."""
         rows = self._calls.rpc("settle_attempt", results=[asdict(s) for s in settlements])
-        return {int(row["lease_token"]): str(row["verdict"]) for row in rows}
+        return _verdicts(rows, len(settlements))
 
     def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]:
         """Extend leases; returns the tokens still held."""
@@ -65,3 +68,10 @@ class Targets:
     def mark_missed(self) -> int:
         """End targets whose deadline has passed; returns how many."""
         return int(self._calls.rpc("mark_missed"))
+
+
+def _verdicts(rows: Any, asked: int) -> dict[int, str]:
+    """By lease token; the database answers about each. Raises Unavailable."""
+    if len(readable(list, rows)) < asked:
+        raise Unavailable("The database's answer is not whole; try again in a moment.")
+    return {int(row["lease_token"]): str(row["verdict"]) for row in rows}

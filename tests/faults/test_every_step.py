@@ -207,13 +207,13 @@ def test_what_a_killed_worker_held_is_taken_up_within_seconds_after_its_lease(
     deaths: tuple[Rig, Partner, dict[str, Death]],
 ) -> None:
     rig, _, found = deaths
-    waits = []
+    waits: list[float] = []
     for death in found.values():
         attempts = rig.attempts(death.post.target)
         if death.lease_until and attempts[0]["outcome"] == "not_sent":
+            assert attempts[0]["finished_at"] > death.lease_until
             waits.append((attempts[1]["started_at"] - death.lease_until).total_seconds())
     assert len(waits) == [step.outcomes for step in STEPS.values()].count(("not_sent", "published"))
-    assert min(waits) > 0
     assert median(waits) < 5  # of a dozen: one that a busy machine delays says nothing
 
 

@@ -16,6 +16,7 @@ from backend.core.dispatching import Dispatcher
 from backend.core.errors import Unavailable
 from backend.settings import Settings
 from backend.worker import (
+    AWAY_SECONDS,
     BUSY_SECONDS,
     IDLE_SECONDS,
     WATCH,
@@ -118,6 +119,18 @@ class Clockwork:
         self.moved.clear()
         self.watch()
         return dict(self.moved)
+
+
+def test_a_database_that_is_away_is_asked_again_soon() -> None:
+    clockwork = Clockwork({})
+
+    def away() -> dict[str, float | None]:
+        raise Unavailable("no database")
+
+    clockwork.watch._operations = SimpleNamespace(next_work=away)  # type: ignore[assignment]
+    with pytest.raises(Unavailable):
+        clockwork.look()
+    assert clockwork.moved == {WATCH: AWAY_SECONDS}
 
 
 @pytest.mark.parametrize(

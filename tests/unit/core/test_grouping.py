@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -126,10 +127,9 @@ def test_a_defect_of_one_item_does_not_take_the_others_with_it() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("error", [Unavailable("no database"), RuntimeError("a mistake")])
-def test_any_other_error_reaches_everyone_of_its_call_and_nobody_of_the_next(
-    error: Exception,
-) -> None:
+def test_any_other_error_reaches_everyone_of_its_call_and_nobody_of_the_next() -> None:
+    error = RuntimeError("a mistake")
+
     def failing(items: Sequence[int]) -> dict[int, str]:
         if 1 in items:
             raise error
@@ -141,6 +141,43 @@ def test_any_other_error_reaches_everyone_of_its_call_and_nobody_of_the_next(
     hit = set(far.groups[1])
     assert len(hit) == 2
     assert raised == [error if item in hit else None for item in range(5)]
+
+
+def test_a_database_that_is_away_is_asked_once_for_all_who_wait() -> None:
+    def away(items: Sequence[int]) -> dict[int, str]:
+        if 0 in items:
+            return named(items)
+        raise Unavailable("no database")
+
+    far = Far(away)
+    futures = together(far, [1, 2, 3, 4], most=2)
+    assert futures[0].result(SECONDS) == "result 0"
+    for item in (1, 2, 3, 4):
+        assert isinstance(futures[item].exception(SECONDS), Unavailable)
+    assert len(far.groups) == 2
+
+
+def test_who_met_a_database_that_is_away_asks_again_together_and_less_and_less_often() -> None:
+    moments, away = [], True
+
+    def call(items: Sequence[int]) -> dict[int, str]:
+        if away:
+            raise Unavailable("no database")
+        return named(items)
+
+    grouped: Grouped[int, int, str] = Grouped(call, key=lambda item: item, missing="none")
+    for _ in range(7):
+        with pytest.raises(Unavailable):
+            grouped(1)
+        at = time.monotonic()
+        moments.append([at + grouped.pause(), at])
+    steps = (0.1, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0)
+    for step, (moment, asked) in zip(steps, moments, strict=True):
+        assert 0 < moment - asked <= step + 0.05
+        assert min(moment % step, step - moment % step) < 0.05
+    away = False
+    assert grouped(1) == "result 1"
+    assert grouped.pause() <= 0.1
 
 
 def test_an_answer_that_is_no_answer_leaves_nobody_waiting() -> None:

@@ -21,7 +21,7 @@ from backend.core.errors import (
     TooMany,
     Unavailable,
 )
-from backend.store.calls import Calls, translated
+from backend.store.calls import Calls, readable, refuse_pages, translated
 
 
 def error(code: Any, message: Any = "Because.", details: Any = None) -> APIError:
@@ -128,3 +128,35 @@ def test_a_refusal_of_our_functions_keeps_its_cause() -> None:
     with pytest.raises(NotFound, match="no such post") as raised:
         calls(lambda _request: httpx.Response(404, json=refusal)).rpc("schedule_post", post="x")
     assert isinstance(raised.value.__cause__, APIError)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kind", "is_refused"),
+    [
+        ("/rest/v1/rpc/next_work", 200, "text/html; charset=utf-8", True),
+        ("/rest/v1/posts", 201, "text/plain", True),
+        ("/rest/v1/rpc/next_work", 200, "application/json; charset=utf-8", False),
+        ("/rest/v1/posts", 200, "application/vnd.pgrst.object+json", False),
+        ("/rest/v1/posts", 204, None, False),
+        ("/rest/v1/rpc/next_work", 503, "text/html", False),
+        ("/storage/v1/object/media/a", 200, "image/png", False),
+    ],
+)
+def test_a_page_where_the_database_should_have_answered_is_no_answer(
+    path: str, status: int, kind: str | None, is_refused: bool
+) -> None:
+    answer = httpx.Response(status, headers={"content-type": kind} if kind else {}, content=b"[]")
+    transport = httpx.MockTransport(lambda _request: answer)
+    with httpx.Client(transport=transport, event_hooks={"response": [refuse_pages]}) as http:
+        if is_refused:
+            with pytest.raises(httpx.HTTPError):
+                http.get(f"https://project.supabase.co{path}")
+        else:
+            assert http.get(f"https://project.supabase.co{path}").status_code == status
+
+
+@pytest.mark.parametrize("answer", [None, "a page", [], 1])
+def test_an_answer_of_another_kind_says_that_nobody_knows_what_was_done(answer: Any) -> None:
+    with pytest.raises(Unavailable):
+        readable(dict, answer)
+    assert readable(type(answer), answer) == answer
