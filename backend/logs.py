@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import select
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -48,6 +50,59 @@ def _scrub_event(
     return {key: value if key.startswith("_") else _scrubbed(value) for key, value in event.items()}
 
 
+class UnhurriedHandler(logging.Handler):
+    """Writes lines to a stream without ever waiting for who should read them.
+
+    A log that takes nothing (a pipe nobody empties, a full disk, a closed descriptor) costs its lines, never the work
+    that they tell of: a thread that waited here would hold the lock that all others log under.
+    """
+
+    GRACE_SECONDS = 0.1
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line whole, in part, or not at all."""
+        if self._stream is None:
+            return
+        try:
+            line = self.format(record)
+            # on a line of its own: the last one may have been torn
+            if self._lost and self._write(self._stream, f"\n{self.format(_lines_lost(self._lost))}"):
+                self._lost = 0
+            if not self._write(self._stream, line):
+                self._lost += 1
+        except OSError:
+            self._lost += 1
+        except Exception:
+            self.handleError(record)
+
+    def _write(self, stream: TextIO, line: str) -> bool:
+        """Whether all of it was taken. A reader who is only slow is given a moment, one who is known to be gone none."""
+        try:
+            descriptor = stream.fileno()
+        except (OSError, ValueError):  # not a file: the tests', which takes everything
+            stream.write(f"{line}\n")
+            return True
+        data = f"{line}\n".encode(errors="backslashreplace")
+        while data:
+            grace = 0.0 if self._lost else self.GRACE_SECONDS
+            if not select.select([], [descriptor], [], grace)[1]:
+                return False
+            # what is writable takes so much without waiting
+            data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
+        return True
+
+
+def _lines_lost(count: int) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"name": "lin.logs", "levelno": logging.WARNING, "levelname": "WARNING", "msg": "log lines were lost", "count": count}
+    )  # fmt: skip
+
+
 def configure(level: str) -> None:
     """Send every logger of the process through one JSON formatter."""
     shared: list[structlog.typing.Processor] = [
@@ -66,7 +121,7 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = UnhurriedHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -136,3 +137,35 @@ def test_libraries_that_log_every_request_are_quiet(
     for name in ("httpx", "urllib3.connectionpool", "apscheduler.scheduler"):
         logging.getLogger(name).info("GET https://a.example/?code=abcdefgh")
     assert written() == []
+
+
+def test_a_pipe_that_nobody_empties_costs_lines_and_no_time_and_says_so_afterwards() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
+        handler = logs.UnhurriedHandler(stream)
+        for number in range(3000):  # far more than a pipe holds; whoever waits here waits for ever
+            handler.emit(_record("x" * 100 + str(number)))
+        held = reader.read(1 << 20)
+        handler.emit(_record("the last one"))
+        _, lost, last, end = reader.read(1 << 20).split(b"\n")
+    taken = held.count(b"\n")
+    assert 0 < taken < 3000
+    assert (lost, last, end) == (b"log lines were lost", b"the last one", b"")
+
+
+def test_a_line_longer_than_a_pipe_is_torn_and_the_next_one_is_not() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
+        handler = logs.UnhurriedHandler(stream)
+        handler.emit(_record("y" * (1 << 20)))
+        assert set(reader.read(1 << 20)) == {ord("y")}
+        handler.emit(_record("whole"))
+        assert reader.read(1 << 20) == b"\nlog lines were lost\nwhole\n"
+
+
+def test_a_worker_without_an_output_logs_nothing() -> None:
+    logs.UnhurriedHandler(None).emit(_record("nobody hears this"))
+
+
+def _record(text: str) -> logging.LogRecord:
+    return logging.makeLogRecord({"msg": text})
