@@ -71,7 +71,9 @@ class UnhurriedHandler(logging.Handler):
         try:
             line = self.format(record)
             # on a line of its own: the last one may have been torn
-            if self._lost and self._write(self._stream, f"\n{self.format(_lines_lost(self._lost))}"):
+            if self._lost and self._write(
+                self._stream, f"\n{self.format(_lines_lost(self._lost))}"
+            ):
                 self._lost = 0
             if not self._write(self._stream, line):
                 self._lost += 1
