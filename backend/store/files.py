@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import httpx
@@ -14,6 +14,7 @@ from storage3.exceptions import StorageApiError
 from ..core.errors import NotFound, Unavailable
 
 _CHUNK = 1 << 20
+_NO_ROOM = "This server has no room for the file just now; it tries again."
 
 
 class Files:
@@ -35,7 +36,7 @@ class Files:
             raise NotFound("The file is not in the storage.") from error
         except httpx.HTTPError as error:
             raise Unavailable("The storage does not answer; try again in a moment.") from error
-        with tempfile.TemporaryFile(prefix="lin-media-") as file:
+        with _temporary() as file:
             try:
                 with self._http.stream(
                     "GET", str(signed), timeout=httpx.Timeout(60, connect=5)
@@ -47,9 +48,11 @@ class Files:
                         file.write(chunk)
                         if file.tell() > max_bytes:
                             raise NotFound(f"The file is larger than {max_bytes} bytes.")
+                file.seek(0)
             except httpx.HTTPError as error:
                 raise Unavailable("The storage does not answer; try again in a moment.") from error
-            file.seek(0)
+            except OSError as error:
+                raise Unavailable(_NO_ROOM) from error
             yield file
 
     def put(self, path: str, content: bytes, mime: str) -> None:
@@ -67,3 +70,18 @@ class Files:
             self._bucket.remove([path])
         except (StorageApiError, httpx.HTTPError) as error:
             raise Unavailable("The storage does not answer; try again in a moment.") from error
+
+
+@contextmanager
+def _temporary() -> Iterator[BinaryIO]:
+    """A file that is gone when it is closed. Raises Unavailable when there is none to be had."""
+    try:
+        file = tempfile.TemporaryFile(prefix="lin-media-")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise Unavailable(_NO_ROOM) from error
+    try:
+        yield file
+    finally:
+        # what a full disk did not take is still in the buffer, and closing tries to write it; the file is gone all the same
+        with suppress(OSError):
+            file.close()
