@@ -58,7 +58,7 @@ class Rig(World):
         self.workers.append(worker)
         return worker
 
-    def _check_processes(self) -> None:
+    def check_processes(self) -> None:
         """A worker must not die of itself. The local gateway may when its database restarts (its driver, postgres.js,
         writes to a socket that is gone); hosted parts are supervised, and so is this one."""
         for worker in self.workers:
@@ -179,7 +179,7 @@ class Rig(World):
         waiting: list[Row] = []
 
         def none_left() -> bool:
-            self._check_processes()
+            self.check_processes()
             waiting[:] = self.admin.run(query, targets, list(states))
             return not waiting
 

@@ -66,17 +66,18 @@ class Postgres:
             self._bootstrap(programs)
             (self.data / "bootstrapped").touch()
 
-    def restart(self) -> None:
-        """Stop the server as a crash of its machine would not (fast shutdown), and start it on the same port."""
+    def start_again(self) -> None:
+        """Start the stopped server on the port it had. Raises StackError."""
         port = self.port
-        self.stop()
         self._run(self._places.programs(), port)
         if self.port != port:
             raise StackError(f"Postgres could not come back on port {port}: something else took it")
 
-    def stop(self) -> None:
-        """Fast shutdown; the data stays."""
+    def stop(self, *, immediate: bool = False) -> None:
+        """Fast shutdown, or an immediate one: as in a crash, the next start recovers from the log. The data stays."""
         if self._child:
+            if immediate:
+                self._child.stop_signal = signal.SIGQUIT
             self._processes.stop([self._child], grace_seconds=10)
             self._child = None
 

@@ -228,7 +228,16 @@ class Stack:
 
     def restart_postgres(self) -> None:
         """Stop the local Postgres and start it again on the same port and data. Raises StackError."""
-        self._own_supabase().postgres.restart()
+        self.stop_postgres()
+        self.start_postgres()
+
+    def stop_postgres(self, *, immediate: bool = False) -> None:
+        """Stop the local Postgres, orderly or as a crash does. Raises StackError."""
+        self._own_supabase().postgres.stop(immediate=immediate)
+
+    def start_postgres(self) -> None:
+        """Start it again on the same port and data. Raises StackError."""
+        self._own_supabase().postgres.start_again()
 
     def stop_gateway(self) -> None:
         """Make the local Supabase unreachable. Raises StackError."""
