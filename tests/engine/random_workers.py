@@ -29,6 +29,7 @@ UNSENT = {
     "revoked": "needs_reconnect",
 }
 PROCESSED = ("published", "failed", "unconfirmed")
+FRESH = ("claimed", "marked", "called")
 Step = tuple[int, str, int]
 STEPS = st.lists(st.tuples(st.integers(0, 99), FATES, st.integers(0, 19)), min_size=2, max_size=8)
 
@@ -56,10 +57,14 @@ class Workers:
         self.claims: list[Claim] = []
         self.clock = 0.0
 
+    def in_hand(self) -> list[str]:
+        """Targets whose claim is not at its end, the newest first."""
+        return [c.target for c in reversed(self.claims) if c.stage in FRESH]
+
     def step(self, pick: int, fate: str, draw: int) -> bool:
         """Somebody claims, renews, looks, tells an old result again, or goes on with a claim that is not at its end.
         False: there was nothing to claim."""
-        fresh = [claim for claim in self.claims if claim.stage in ("claimed", "marked", "called")]
+        fresh = [claim for claim in self.claims if claim.stage in FRESH]
         told = [claim for claim in self.claims if claim.stage == "told"]
         actor = self.sessions[pick % 3]
         if draw == 19 and told:

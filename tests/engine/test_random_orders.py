@@ -113,7 +113,7 @@ class Engine(RuleBasedStateMachine):
     @rule(steps=STEPS, pick=PICK, act=st.sampled_from(ACTS), number=st.integers(0, 1))
     def a_person_acts(self, steps: list[Step], pick: int, act: str, number: int) -> None:
         self.work(steps)
-        target = list(self.targets)[pick % len(self.targets)]
+        target = self._target(pick)
         post, do, call = self.targets[target], self.person.run, self.person.call
         match act:
             case "schedule":
@@ -170,6 +170,12 @@ class Engine(RuleBasedStateMachine):
     def sweep(self, steps: list[Step], function: str) -> None:
         self.work(steps)
         self.world.service.call(function)
+
+    def _target(self, pick: int) -> str:
+        """Any target, every other time one that a worker has in its hands."""
+        held = [one for one in self.workers.in_hand() if one in self.targets]
+        some = held if held and pick % 2 else list(self.targets)
+        return some[pick // 2 % len(some)]
 
     def _let_read(self) -> None:
         """Lin may see what is on the first account."""

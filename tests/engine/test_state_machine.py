@@ -122,6 +122,21 @@ def test_a_state_carries_what_makes_it_true(
     assert refused.value.diag.constraint_name == constraint
 
 
+@pytest.mark.parametrize("old", ["sending", "confirming", "unconfirmed"])
+def test_nothing_becomes_published_without_an_id_or_the_word_that_it_is_unknown(
+    world: World, old: str
+) -> None:
+    target = world.draft(world.account()).target
+    for state in WAY[old]:
+        move(world.service, target, state)
+    query = "update public.post_targets set state = 'published', published_at = now(), external_id = %s, external_id_unknown = %s where id = %s"
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        world.service.run(query, None, False, target)
+    assert refused.value.diag.constraint_name == "published_names_its_id_or_says_it_is_unknown"
+    world.service.run(query, "urn:1", False, target)
+    assert world.target(target)["state"] == "published"
+
+
 def test_published_with_an_id_needs_no_flag(world: World) -> None:
     target = world.draft(world.account()).target
     for one in WAY["published"]:
