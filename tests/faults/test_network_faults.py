@@ -1,0 +1,147 @@
+"""The way to the platform is broken before anything can be sent: tried again, visibly, and nothing is in doubt."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.engine.actors import Post
+from tests.faults.crew import CREATE, UPLOAD, Crew
+from tests.faults.rig import Rig
+from tests.faults.watched_wire import Instead, Lose, Reply
+from tests.waiting import until
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """An address that refuses every connection, and that nobody else can take meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@pytest.fixture
+def untrusted(tmp_path: Path) -> Iterator[str]:
+    """A TLS server whose certificate nobody has signed but itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_certificate(tmp_path / "both.pem"))
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                near = listening.accept()[0]
+                with suppress(OSError), context.wrap_socket(near, server_side=True) as secured:
+                    secured.recv(1)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"https://127.0.0.1:{listening.getsockname()[1]}"
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join()
+
+
+def _certificate(path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def _fails(rig: Rig, url: str) -> Post:
+    """A post whose first tries go to this address."""
+    post = rig.due(due=-1)
+    worker = rig.worker_process(PLATFORM_SANDBOX_URL=url)
+    until(lambda: rig.target(post.target)["failures"] >= 1, "the post to be put off")
+    row, attempt = rig.target(post.target), rig.attempts(post.target)[0]
+    assert row["error"]
+    assert (attempt["outcome"], attempt["error_class"], attempt["http_status"]) == ("retry", "not_sent", None)  # fmt: skip
+    assert rig.end(worker) == 0
+    rig.bring_forward(post, 600)  # no other worker of these tests takes it
+    return post
+
+
+def test_a_platform_that_cannot_be_reached_is_tried_again_and_nothing_is_in_doubt(
+    rig: Rig, closed_port: str, untrusted: str
+) -> None:
+    reasons = {
+        "http://nothing.invalid": "its name could not be looked up",
+        closed_port: "it refused the connection",
+        untrusted: "its certificate is not valid",
+        # a server that does not speak TLS
+        rig.sandbox.url.replace("http://", "https://"): "no encrypted connection could be made",
+    }
+    posts = {url: _fails(rig, url) for url in reasons}
+    for url, reason in reasons.items():
+        assert reason in rig.attempts(posts[url].target)[0]["error"]
+        assert rig.creates(posts[url]) == []
+        assert rig.notifications(posts[url].target) == []
+        rig.bring_forward(posts[url])
+    rig.worker_process()
+    rig.wait_for(posts.values(), "published")
+    for post in posts.values():
+        *failed, last = [a["outcome"] for a in rig.attempts(post.target)]
+        assert (set(failed), last) == ({"retry"}, "published")
+        assert len(rig.creates(post)) == len(rig.received(post)) == 1
+    rig.assert_invariants(*posts.values())
+
+
+def test_an_upload_that_breaks_off_is_repeated_and_a_create_call_is_not(rig: Rig) -> None:
+    """Before the mark everything may be done again; after it nothing that may have worked."""
+    accounts = [rig.account() for _ in range(4)]
+    posts = [
+        rig.due(account, due=600, images=number < 2) for number, account in enumerate(accounts)
+    ]
+    tokens = [rig.members[account].token for account in accounts]
+    half = Reply(201, b'{"value"', promised=100)
+    with Crew(rig) as crew:
+        crew.rules.add(
+            Lose(UPLOAD, naming=tokens[0]),
+            Instead(UPLOAD, half, naming=tokens[1], answered=True),
+            Lose(CREATE, naming=tokens[2], answered=True),
+            Instead(CREATE, half, naming=tokens[3], answered=True),
+        )
+        crew.add()
+        for post in posts:
+            rig.bring_forward(post)
+        until(lambda: all(rig.target(p.target)["failures"] == 1 for p in posts[:2]), "retries", 20)
+        for post in posts[:2]:
+            rig.bring_forward(post)
+        rig.wait_for(posts[:2], "published")
+        rig.wait_for(posts[2:], "unconfirmed")
+    for post in posts[:2]:
+        assert [a["outcome"] for a in rig.attempts(post.target)] == ["retry", "published"]
+    for post in posts:
+        assert len(rig.creates(post)) == len(rig.received(post)) == 1
+    rig.assert_invariants(*posts)
