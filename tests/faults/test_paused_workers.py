@@ -116,6 +116,7 @@ def test_of_two_workers_that_believe_they_hold_one_lease_only_the_last_one_sends
             rig.bring_forward(post)
         mark.reached()
         media.reached()
+        losing.rules.add(Lose(CLAIM, times=None))
         second_mark = taking.stop_at(MARK, naming=early.target)
         taking.add()
         second_mark.reached()
