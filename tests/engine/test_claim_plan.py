@@ -77,11 +77,9 @@ def _source(world: World, function: str) -> str:
 
 
 def test_the_claim_reads_the_partial_indexes_only(backlog: World) -> None:
-    source = _source(backlog, "claim_due_targets")
-    select = source.split("select array_agg(d.id) into claimed from (")[1].split(") d;")[0]
-    query = select.replace("ahead_seconds", "5").replace("limit take", "limit 50")
-    used = _plan(backlog, query)
-    assert "Index Scan post_targets_due_idx" in used
+    source = _source(backlog, "due_heads").replace("depth", "100")
+    used = _plan(backlog, source.replace("horizon", "now() + interval '5 seconds'"))
+    assert "Index Scan lines_next_at_idx" in used, used
     assert not [
         step
         for step in used

@@ -123,8 +123,11 @@ FUNCTIONS = {
 # Functions in the schema private that a role other than the owner may execute; the API does not expose the schema.
 PRIVATE_FUNCTIONS = {
     "book_queued_posts": {SERVICE},
+    "choose_heads": {SERVICE},
     "claimed_target": {SERVICE},
+    "claimed_targets": {SERVICE},
     "close_occurrences": {SERVICE},
+    "due_heads": {SERVICE},
     "finish_drafts": {SERVICE},
     "follow_accounts": {SERVICE},
     "hold_back_account": {SERVICE},
@@ -138,6 +141,7 @@ PRIVATE_FUNCTIONS = {
     "sent_at": {SERVICE},
     "settle_target_row": {SERVICE},
     "start_drafts": {SERVICE},
+    "take_hints": {SERVICE},
     "target_may_move": {SERVICE, USERS},
     "try_lock_slots": {SERVICE},
 }
