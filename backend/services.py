@@ -92,11 +92,14 @@ def build(settings: Settings) -> Services:
     )  # fmt: skip
 
 
-def build_worker(settings: Settings) -> WorkerServices:
-    """Everything a worker needs."""
+def build_worker(
+    settings: Settings, platforms: Mapping[str, Platform] | None = None
+) -> WorkerServices:
+    """Everything a worker needs, for the platforms of the registry unless others are given."""
     supabase, stopping, clock = _supabase(settings), threading.Event(), DatabaseClock()
     name = f"{socket.gethostname()}:{os.getpid()}"
-    platforms, sealer = _platforms(settings), Sealer(settings.token_key_bytes())
+    platforms = _platforms(settings) if platforms is None else platforms
+    sealer = Sealer(settings.token_key_bytes())
     keeper = TokenKeeper(supabase.service.accounts, platforms, sealer)
     spool = Spool(settings.spool_directory, settings.supabase_url)
     publisher = Publisher(
@@ -107,6 +110,7 @@ def build_worker(settings: Settings) -> WorkerServices:
         spool,
         lease_seconds=settings.publish_lease_seconds,
         request_seconds=settings.platform_timeout_seconds,
+        places=settings.worker_threads,
         stopping=stopping,
         now=clock.now,
     )

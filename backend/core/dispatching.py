@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 from .clock import DatabaseClock
+from .hands import Hands
 from .preparing import Ready
 from .records import ClaimedTarget, Lease
 from .timing import Timer
@@ -26,22 +27,26 @@ class LeaseStore(Protocol):
     """Claiming and keeping leases; see store/targets.py."""
 
     def claim_due_targets(
-        self, worker: str, take: int, lease_seconds: int, ahead_seconds: float
-    ) -> tuple[datetime, list[ClaimedTarget]]: ...
+        self, worker: str, take: int, lease_seconds: int, ahead_seconds: float, *, places: int, held: Mapping[str, int]
+    ) -> tuple[datetime, list[ClaimedTarget]]: ...  # fmt: skip
 
     def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]: ...
 
 
 class Steps(Protocol):
-    """The two steps of publishing; see core/publishing.py."""
+    """The steps of publishing; see core/publishing.py. Sending returns what is left to do: recording the outcome."""
 
     def prepare(self, target: ClaimedTarget, now: datetime) -> Ready | None: ...
 
-    def send(self, ready: Ready) -> None: ...
+    def send(self, ready: Ready) -> Callable[[], None]: ...
 
 
 class Dispatcher:
-    """Claims what is due, a little ahead, and publishes it on `threads` threads."""
+    """Claims what is due, a little ahead, and publishes it; `places` create calls are under way at once.
+
+    Some threads more than that mark what comes next, and recording outcomes has threads of its own: so the places are
+    taken by what the platform works at, not by what waits for the database.
+    """
 
     # Media is uploaded in this time, so that a post with images is not late because of them.
     AHEAD_SECONDS = 5.0
@@ -60,20 +65,24 @@ class Dispatcher:
         self._publisher = publisher
         self._clock = clock
         self._worker = worker
-        self._threads = threads
+        self._places = threads
+        # at work and in line: the next claim takes time, in which places must not stand empty
+        self._most = 3 * threads
         self._lease_seconds = lease_seconds
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="publish")
+        self._senders = Hands(threads + marked_ahead(threads), "publish")
+        # one for each that may be at work: while the database is away every outcome is tried again by its own thread
+        self._recorders = Hands(self._most + 2 * threads, "record")
         self._timer = Timer("hold")
         self._lock = threading.Lock()
         self._claiming = threading.Lock()
         self._held: dict[int, ClaimedTarget] = {}
         self._waiting: set[int] = set()
+        self._at_work: Counter[str] = Counter()
         self._more = False
         self._stopping = False
 
     def claim_and_start(self) -> int:
-        """Claim what there is room for and start it; returns how many. Room is a thread each and as many in line, so
-        that threads do not stand idle while the next claim is under way."""
+        """Claim what there is room for and start it; returns how many."""
         with self._claiming:
             return self._claim()
 
@@ -94,25 +103,32 @@ class Dispatcher:
         while self._held and time.monotonic() < deadline:
             time.sleep(0.02)
         self._timer.stop()
-        self._pool.shutdown(wait=False)
+        self._senders.stop()
+        self._recorders.stop()
         return not self._held
 
     def _claim(self) -> int:
         with self._lock:
-            room = 2 * self._threads - (len(self._held) - len(self._waiting))
-            ahead = self.AHEAD_SECONDS if len(self._waiting) < 2 * self._threads else 0.0
+            room = self._most - (len(self._held) - len(self._waiting))
+            ahead = self.AHEAD_SECONDS if len(self._waiting) < 2 * self._places else 0.0
+            at_work = dict(self._at_work)
         if self._stopping or room <= 0:
             return 0
-        now, targets = self._store.claim_due_targets(self._worker, room, self._lease_seconds, ahead)
+        now, targets = self._store.claim_due_targets(
+            self._worker, room, self._lease_seconds, ahead, places=self._places, held=at_work
+        )
         # read after the call: a slow answer makes our idea of "due" later, never earlier
         answered = time.monotonic()
         self._clock.tell(now, answered)
-        self._more = len(targets) == room
+        # a claim leaves some room for those who may come, so one that takes less may have left something
+        self._more = bool(targets)
         with self._lock:
             self._held.update({target.lease_token: target for target in targets})
+            self._count(targets, 1)
         for target in targets:
             due = answered + (target.due_at - now).total_seconds()
-            self._start(target, partial(self._prepare, target, due))
+            # what is due goes before what only has to be made ready
+            self._start(target, partial(self._prepare, target, due), late=due > answered)
         return len(targets)
 
     def _prepare(self, target: ClaimedTarget, due: float) -> None:
@@ -124,31 +140,50 @@ class Dispatcher:
         else:
             with self._lock:
                 self._waiting.add(target.lease_token)
-            self._timer.at(due, lambda: self._start(target, lambda: self._send(ready)))
+                self._count([target], -1)
+            self._timer.at(due, partial(self._due, ready))
 
-    def _send(self, ready: Ready) -> None:
+    def _due(self, ready: Ready) -> None:
         with self._lock:
             self._waiting.discard(ready.target.lease_token)
-        self._publisher.send(ready)
-        self._release(ready.target)
+            self._count([ready.target], 1)
+        self._start(ready.target, partial(self._send, ready))
 
-    def _start(self, target: ClaimedTarget, step: Callable[[], None]) -> None:
-        """Run a step on a thread. Should it fail in a way nobody foresaw, its lease runs out and is recovered."""
+    def _send(self, ready: Ready) -> None:
+        record = self._publisher.send(ready)
+        self._recorders.take(partial(self._record, ready.target, record))
 
-        def ended(future: Future[None]) -> None:
-            if error := future.exception():
-                log.error(
-                    "publishing ended unexpectedly; the lease will be recovered", exc_info=error
-                )
-                self._release(target)
+    def _record(self, target: ClaimedTarget, record: Callable[[], None]) -> None:
+        self._guarded(target, record)
+        self._release(target)
 
-        self._pool.submit(step).add_done_callback(ended)
+    def _start(self, target: ClaimedTarget, step: Callable[[], None], *, late: bool = False) -> None:  # fmt: skip
+        """Run a step on a thread; who has more than a quarter of the places lets the others pass."""
+        crowding = self._at_work[target.user_id] > max(1, self._places // 4)
+        self._senders.take(partial(self._guarded, target, step), 2 if late else int(crowding))
+
+    def _guarded(self, target: ClaimedTarget, step: Callable[[], None]) -> None:
+        """Should it fail in a way nobody foresaw, its lease runs out and is recovered."""
+        try:
+            step()
+        except Exception:
+            log.exception("publishing ended unexpectedly; the lease will be recovered")
+            self._release(target)
+
+    def _count(self, targets: Sequence[ClaimedTarget], by: int) -> None:
+        """Note what is at work, whose it is and where it goes; what waits for its time is not."""
+        for target in targets:
+            for whose in (target.user_id, target.platform):
+                self._at_work[whose] += by
+                if not self._at_work[whose]:
+                    del self._at_work[whose]
 
     def _release(self, target: ClaimedTarget) -> None:
         with self._lock:
-            self._held.pop(target.lease_token, None)
-            self._waiting.discard(target.lease_token)
-            refill = self._more and len(self._held) - len(self._waiting) <= self._threads
+            if self._held.pop(target.lease_token, None) is None:
+                return
+            self._count([target], -1)
+            refill = self._more and len(self._held) - len(self._waiting) <= 2 * self._places
         # the thread that ends refills the line, unless another is at it
         if refill and not self._stopping and self._claiming.acquire(blocking=False):
             try:
@@ -157,3 +192,8 @@ class Dispatcher:
                 log.warning("refilling is put off to the next poll", extra={"error": str(error)})
             finally:
                 self._claiming.release()
+
+
+def marked_ahead(places: int) -> int:
+    """How many may carry a mark while they wait for a place: as many as come free while the database marks them."""
+    return max(1, places // 4)

@@ -1,7 +1,8 @@
 """Group commit: calls of many threads ride together in one.
 
-The first caller goes at once. Whoever comes while a call is under way waits for the next one, which takes all of them:
-with one thread nothing is slower, with many the number of calls stays small. Each caller returns when *its* item is done,
+The first caller goes at once. Whoever comes while a call is under way waits for the next one, which takes all of them, and
+begins no sooner than `spacing` seconds after the one before: who comes alone waits for nobody, and with many the number
+of calls stays small. Each caller returns when *its* item is done,
 so "durable before the next step" holds as with a call of its own.
 """
 
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from .errors import Defect, LinError, NotAllowed, Unavailable
+from .errors import LinError, NotAllowed, Unavailable
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
@@ -43,11 +44,14 @@ class Grouped(Generic[Item, Key, Result]):
         key: Callable[[Item], Key],
         missing: Result,
         most: int = 200,
+        spacing: float = 0.0,
     ) -> None:
         self._call = call
         self._key = key
         self._missing = missing
         self._most = most
+        self._spacing = spacing
+        self._next_start = 0.0
         self._lock = threading.Lock()
         self._waiting: list[_Entry[Item, Result]] = []
         self._under_way = False
@@ -76,6 +80,8 @@ class Grouped(Generic[Item, Key, Result]):
 
     def _lead(self) -> None:
         """Do one call for all who wait, the leader first among them, and hand on to the next who came meanwhile."""
+        time.sleep(max(0.0, self._next_start - time.monotonic()))
+        self._next_start = time.monotonic() + self._spacing
         with self._lock:
             group = self._waiting[: self._most]
             del self._waiting[: self._most]
@@ -93,15 +99,14 @@ class Grouped(Generic[Item, Key, Result]):
         try:
             answer = self._call([entry.item for entry in group])
             results = [answer.get(self._key(entry.item)) for entry in group]
-        except Defect as error:
-            if len(group) == 1:
-                group[0].error = error
-                group[0].woken.set()
-                return
-            for entry in group:  # one item is bad: it must not take the others with it
-                self._serve([entry])
-            return
         except BaseException as error:
+            refused = isinstance(error, LinError) and not isinstance(
+                error, Unavailable | NotAllowed
+            )
+            if refused and len(group) > 1:
+                for entry in group:  # one item is bad: it must not take the others with it
+                    self._serve([entry])
+                return
             if isinstance(error, Unavailable | NotAllowed):
                 self._failures += 1
                 with self._lock:  # nor would it answer those who came meanwhile

@@ -5,7 +5,8 @@
     send      the one call that creates the post    its outcome may stay unknown
     settle    record the outcome                    repeated until it is stored
 
-Between mark and send there is nothing: no upload, no refresh, no logging over the network, no lock.
+Between mark and send there is nothing: no upload, no refresh, no logging over the network, no lock but the one that bounds
+how many create calls are under way; a few targets are marked while they wait for the next to end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from . import outcomes
@@ -29,6 +31,10 @@ from .records import ClaimedTarget, Settlement
 
 log = logging.getLogger("lin.publishing")
 
+# Seconds between two calls that mark, or record: what comes meanwhile rides together. A place waits for its mark, nobody
+# for a record.
+_MARK_SPACING = 0.015
+_RECORD_SPACING = 0.03
 # A worker that was told to stop stores what it learned for so long; then the leases run out and recovery takes over.
 _LAST_SECONDS = 25.0
 
@@ -74,6 +80,7 @@ class Publisher:
         *,
         lease_seconds: int,
         request_seconds: float,
+        places: int,
         stopping: threading.Event,
         now: Callable[[], datetime],
         draw: random.Random | None = None,
@@ -85,15 +92,20 @@ class Publisher:
         self._spool = spool
         self._lease_seconds = lease_seconds
         self._request_seconds = request_seconds
+        self._places = threading.Semaphore(places)
         self._stopping = stopping
         self._now = now
         self._draw = draw or random.Random()  # noqa: S311 - jitter, not a secret
         self._monotonic = monotonic
         self._begin_send: Grouped[ClaimedTarget, int, str] = Grouped(
-            lambda targets: store.begin_send(targets, lease_seconds), key=lambda t: t.lease_token, missing="lost"
+            lambda targets: store.begin_send(targets, lease_seconds), key=lambda t: t.lease_token, missing="lost",
+            spacing=_MARK_SPACING,
         )  # fmt: skip
         self._settle_attempt: Grouped[Settlement, int, str] = Grouped(
-            store.settle_attempts, key=lambda s: s.lease_token, missing="kept"
+            store.settle_attempts,
+            key=lambda s: s.lease_token,
+            missing="kept",
+            spacing=_RECORD_SPACING,
         )
 
     def prepare(self, target: ClaimedTarget, now: datetime) -> Ready | None:
@@ -116,22 +128,25 @@ class Publisher:
             self._settle(outcomes.went_wrong(target, self._draw, sent=False))
         return None
 
-    def send(self, ready: Ready) -> None:
-        """Mark, send and settle a target whose time has come. What there is to say is recorded, nothing is raised
-        but what the database refuses for good."""
+    def send(self, ready: Ready) -> Callable[[], None]:
+        """Mark and send a target whose time has come. Returns what is left to do, recording what there is to say; nothing is
+        raised, by either, but what the database refuses for good."""
         target = ready.target
         if self._stopping.is_set():
-            self._settle(_handed_over(target))
-            return
+            return partial(self._settle, _handed_over(target))
         mark = self._mark(target)
-        if mark.verdict == "send" and self._monotonic() <= mark.lease_ends - self._request_seconds:
-            self._settle(self._create(ready), sent=True)
-        elif mark.verdict == "send" or mark.doubtful:
+        if mark.verdict == "send":
+            with self._places:
+                if self._monotonic() <= mark.lease_ends - self._request_seconds:
+                    return partial(self._settle, self._create(ready), sent=True)
+        if mark.verdict == "send" or mark.doubtful:
             # paused since the mark, or its reply was lost: provably nothing has left, and an answer might outlive the lease
             too_slow = "The database answered too slowly to send this in time."
-            self._settle(outcomes.again_at_once(target, "marked_too_late", too_slow))
-        else:
-            log.info("not sent", extra={**_names(target), "verdict": mark.verdict})
+            return partial(
+                self._settle, outcomes.again_at_once(target, "marked_too_late", too_slow)
+            )
+        log.info("not sent", extra={**_names(target), "verdict": mark.verdict})
+        return _nothing
 
     # ---------------------------------------------------------------- mark, send, settle
 
@@ -242,6 +257,10 @@ class Publisher:
         ok = error is None or not outcomes.is_fault_of_the_far_end(error)
         self._breakers.record(target.platform, ok=ok)
         self._breakers.record(target.account_id, ok=ok)
+
+
+def _nothing() -> None:
+    """Nothing is left to do."""
 
 
 def _handed_over(target: ClaimedTarget) -> Settlement:

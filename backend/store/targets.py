@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -24,11 +24,20 @@ class Targets:
         self._calls = calls
 
     def claim_due_targets(
-        self, worker: str, take: int, lease_seconds: int, ahead_seconds: float
+        self,
+        worker: str,
+        take: int,
+        lease_seconds: int,
+        ahead_seconds: float,
+        *,
+        places: int,
+        held: Mapping[str, int],
     ) -> tuple[datetime, list[ClaimedTarget]]:
-        """Lease due targets; returns the database's clock and the targets."""
+        """Lease due targets, fairly for a worker with that many places, which holds so many of each user and platform;
+        returns the database's clock and the targets."""
         answer = self._calls.rpc(
-            "claim_due_targets", worker_name=worker, take=take, lease_seconds=lease_seconds, ahead_seconds=ahead_seconds
+            "claim_due_targets", worker_name=worker, take=take, lease_seconds=lease_seconds, ahead_seconds=ahead_seconds,
+            places=places, held=dict(held),
         )  # fmt: skip
         answer = readable(dict, answer)
         return datetime.fromisoformat(answer["now"]), [
