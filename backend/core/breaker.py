@@ -22,6 +22,7 @@ LONGEST_OPEN_SECONDS = 600.0
 @dataclass
 class _Circuit:
     outcomes: deque[tuple[float, bool]] = field(default_factory=deque)
+    failures: int = 0
     open_until: float = 0.0
     open_for: float = 0.0
     trial_until: float = 0.0
@@ -50,9 +51,11 @@ class Breakers:
                 self._end_trial(circuit, ok, now)
                 return
             circuit.outcomes.append((now, ok))
+            circuit.failures += not ok
+            # counted on the way in and out: a minute of a busy platform is thousands of outcomes
             while circuit.outcomes[0][0] < now - WINDOW_SECONDS:
-                circuit.outcomes.popleft()
-            failures = sum(not outcome for _, outcome in circuit.outcomes)
+                circuit.failures -= not circuit.outcomes.popleft()[1]
+            failures = circuit.failures
             if failures >= FAILURES_TO_OPEN and failures >= SHARE_TO_OPEN * len(circuit.outcomes):
                 self._open(circuit, self._first_open_seconds, now)
 
@@ -82,6 +85,7 @@ class Breakers:
             return  # it left before the circuit opened, so it is no trial
         if ok:
             circuit.outcomes.clear()
+            circuit.failures = 0
             circuit.open_until = circuit.open_for = circuit.trial_until = 0.0
         else:
             self._open(circuit, min(circuit.open_for * 2, LONGEST_OPEN_SECONDS), now)
@@ -91,3 +95,4 @@ class Breakers:
         circuit.open_until = now + seconds
         circuit.trial_until = 0.0
         circuit.outcomes.clear()
+        circuit.failures = 0

@@ -40,6 +40,7 @@ class PlatformHttp:
         self._total = total_timeout
         self._tls = tls or tls_context()
         self._pooled = self._session(pool_size)
+        self._fresh = self._session(pool_size=0)
 
     def browser_url(self, url: str) -> str:
         """The URL a browser has to open for this platform URL."""
@@ -71,10 +72,8 @@ class PlatformHttp:
                 "data": form if body is None else _measured(body),
             }
             with exchange.watched():
-                if not fresh:
-                    return self._exchanged(self._pooled, method, url, request, exchange)
-                with self._session(pool_size=1) as session:
-                    return self._exchanged(session, method, url, request, exchange)
+                session = self._fresh if fresh else self._pooled
+                return self._exchanged(session, method, url, request, exchange)
         except FAULTS as error:
             reason = what_happened(error, exchange)
         # Raised out here so that the foreign error, whose text holds the URL with its query string, is

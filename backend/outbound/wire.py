@@ -164,6 +164,25 @@ class _WatchedTlsPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedTlsConnection
 
 
+class _Fresh(HTTPConnectionPool):
+    """A new connection for every request, closed after it."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return self._new_conn()
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.close()
+
+
+class _FreshPool(_Fresh, _WatchedPool):
+    pass
+
+
+class _FreshTlsPool(_Fresh, _WatchedTlsPool):
+    pass
+
+
 class WatchedPools:
     """Mixin for a requests adapter: watched connections, and one TLS context instead of one per connection.
 
@@ -172,6 +191,7 @@ class WatchedPools:
     """
 
     tls: ssl.SSLContext
+    fresh = False
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools (called by the adapter)."""
@@ -180,16 +200,21 @@ class WatchedPools:
             "http": _WatchedPool,
             "https": _WatchedTlsPool,
         }
+        if self.fresh:
+            pools = {"http": _FreshPool, "https": _FreshTlsPool}
+            self.poolmanager.pool_classes_by_scheme = pools  # type: ignore[attr-defined]
 
     def cert_verify(self, *args: Any) -> None:
         """Nothing: the TLS context carries the certificates and always verifies."""
 
 
 class WatchedAdapter(WatchedPools, requests.adapters.HTTPAdapter):
-    """A plain adapter with watched connections, keeping at most `pool_size` of them per host."""
+    """A plain adapter with watched connections, keeping at most `pool_size` of them per host; 0 keeps none, so that each
+    request goes over a new one."""
 
     def __init__(self, tls: ssl.SSLContext, pool_size: int = 1) -> None:
         self.tls = tls
+        self.fresh = pool_size == 0
         super().__init__(pool_connections=64, pool_maxsize=pool_size, max_retries=0)
 
 
