@@ -1,0 +1,56 @@
+"""Posts per second of one worker, as a fraction of a bare loop that only posts."""
+
+from __future__ import annotations
+
+import secrets
+from statistics import median
+
+from local.figures import Report
+from local.stack import Stack
+
+from .crowd import Crowd
+from .firing import fire
+from .interleaving import interleaved
+from .workers import no_worker, one_worker
+
+POSTS = 1000
+LATENCY_MS = 50
+ROUNDS = 3
+TARGETS = {16: 0.95, 64: 0.9}
+
+
+def run(stack: Stack, report: Report) -> None:
+    no_worker(stack)
+    crowd = Crowd(stack, POSTS)
+    crowd.sandbox.tell("latency", ms=LATENCY_MS)
+    for threads, target in TARGETS.items():
+        _measure(stack, crowd, report, threads, target)
+
+
+def _measure(stack: Stack, crowd: Crowd, report: Report, threads: int, target: float) -> None:
+    url = f"{crowd.sandbox.url}/api.linkedin.com/rest/posts"
+
+    def bare() -> float:
+        word = secrets.token_hex(4)
+        fire(url, crowd.requests(word), threads)
+        return _pace(crowd, word)
+
+    def worker() -> float:
+        posts = crowd.schedule(crowd.now())
+        crowd.wait_until_published(posts)
+        return _pace(crowd, posts.word)
+
+    with one_worker(stack, WORKER_THREADS=str(threads)):
+        found = interleaved(bare, worker, ROUNDS)
+    print(threads, found)
+    name = f"publishing with {threads} threads"
+    report.add(f"{name}: a bare loop", median(found.first), "posts/s")
+    report.add(f"{name}: a worker", median(found.second), "posts/s")
+    report.add(
+        f"{name}: worker / bare loop", found.ratio, "x", at_least=target, spread=found.spread
+    )
+
+
+def _pace(crowd: Crowd, word: str) -> float:
+    moments = crowd.moments(word)
+    return (len(moments) - 1) / (moments[-1] - moments[0])
