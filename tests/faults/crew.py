@@ -52,13 +52,12 @@ class Watched:
 
     def wait_until_started(self) -> None:
         """Wait until it has looked once for permissions to refresh: next time is in five minutes."""
-        until(
-            lambda: (
-                not self.under_way
-                and any(call.path.endswith("tokens_to_refresh") for call in self.supabase.calls)
-            ),
-            "a worker to have started",
-        )
+        until(lambda: self._has_looked() or None, "a worker to have started", 60)
+
+    def _has_looked(self) -> bool:
+        assert self.lives, f"a worker ended with {self.process.returncode}"
+        looked = any(call.path.endswith("tokens_to_refresh") for call in self.supabase.calls)
+        return looked and not self.under_way
 
 
 class Crew:

@@ -124,14 +124,15 @@ class Rig(World):
         self.first_due[post.target] = self.target(post.target)["due_at"]
         return post
 
-    def bring_forward(self, post: Post, seconds: float = 0) -> None:
-        """Let a scheduled post be due in so many seconds."""
-        self.admin.run(
+    def bring_forward(self, post: Post, seconds: float = 0) -> bool:
+        """Let a scheduled post be due in so many seconds; whether it is scheduled."""
+        changed = self.admin.changed(
             "update post_targets set due_at = m, next_attempt_at = m, deadline_at = m + interval '6 hours'"
             " from (select now() + make_interval(secs => %s) as m) at where post_id = %s and state = 'scheduled'",
             seconds, post.id,
         )  # fmt: skip
         self.first_due[post.target] = self.target(post.target)["due_at"]
+        return changed == 1
 
     def _attach(self, post: Post, images: int) -> None:
         data = io.BytesIO()

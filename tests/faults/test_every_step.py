@@ -49,6 +49,11 @@ class Step:
 
 UNKNOWN, DONE = ("unconfirmed",), ("published",)
 STEPS = {
+    "refresh not begun": Step(BEGIN_REFRESH, needs="refresh", refreshes=1),
+    "refresh begun": Step(BEGIN_REFRESH, answered=True, needs="refresh", refreshes=1),
+    "refresh sent, not read by the platform": Step(REFRESH, needs="refresh", refreshes=1),
+    "refresh answered, not stored": Step(END_REFRESH, needs="refresh", refreshes=2),
+    "refreshed tokens stored, not answered": Step(END_REFRESH, answered=True, needs="refresh", refreshes=1),
     "claim asked": Step(CLAIM, outcomes=DONE),
     "claim committed, not answered": Step(CLAIM, answered=True),
     "media asked for": Step(SIGN, needs="image"),
@@ -63,11 +68,6 @@ STEPS = {
     "create answered, settle not asked": Step(SETTLE, outcomes=UNKNOWN),
     "settle committed, not answered": Step(SETTLE, answered=True, outcomes=DONE),
     "while a retry waits": Step(needs="retry", outcomes=("retry", "published"), creates=2),
-    "refresh not begun": Step(BEGIN_REFRESH, needs="refresh", refreshes=1),
-    "refresh begun": Step(BEGIN_REFRESH, answered=True, needs="refresh", refreshes=1),
-    "refresh sent, not read by the platform": Step(REFRESH, needs="refresh", refreshes=1),
-    "refresh answered, not stored": Step(END_REFRESH, needs="refresh", refreshes=2),
-    "refreshed tokens stored, not answered": Step(END_REFRESH, answered=True, needs="refresh", refreshes=1),
 }  # fmt: skip
 
 
@@ -113,9 +113,6 @@ class Killer:
     def _post(self, step: Step) -> Post:
         rig = self._rig
         if step.needs == "refresh":
-            for worker in self._crew.workers:
-                if worker.lives:
-                    worker.wait_until_started()
             account, _ = self._partner.account()
         else:
             account = rig.account()
@@ -172,11 +169,16 @@ def deaths(
     try:
         partner = partner_of(rig)
         app = {"LINKEDIN_CLIENT_ID": partner.client_id, "LINKEDIN_CLIENT_SECRET": partner.secret}
-        with Crew(rig, 3, **app) as crew:
+        refreshing = sum(step.needs == "refresh" for step in STEPS.values())
+        with Crew(rig, 3 + refreshing, **app) as crew:
+            # a new worker refreshes what it finds: while permissions that end are in play, no other is started
+            for worker in crew.workers:
+                worker.wait_until_started()
             killer, found = Killer(rig, crew, partner), {}
             for name, step in STEPS.items():
                 found[name] = killer.kill_at(step)
-                crew.add()
+                if step.needs != "refresh":
+                    crew.add()
             for name, step in STEPS.items():
                 rig.wait_for([found[name].post], step.outcomes[-1])
             rig.wait_for(killer.spared, "published", "unconfirmed", "scheduled")

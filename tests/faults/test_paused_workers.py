@@ -29,7 +29,9 @@ EITHER = ("published", "unconfirmed")
 # Calls for the mark ride together, and so do settlements: one of each can be held in one worker. It falls asleep in the
 # instant of the last step.
 FIRST = {
-    "create sent": Step(CREATE, meanwhile="unconfirmed", states=EITHER, outcomes=()),
+    "create accepted": Step(
+        CREATE, answered=True, meanwhile="unconfirmed", states=EITHER, outcomes=()
+    ),
     "settle asked": Step(SETTLE, meanwhile="unconfirmed", outcomes=("published",)),
     # proof that nothing has left: the time to send was over when it woke up, so it goes out after all
     "mark committed": Step(
@@ -39,7 +41,7 @@ FIRST = {
     "upload sent": Step(UPLOAD, images=1),
 }
 SECOND = {
-    "create accepted": Step(CREATE, answered=True, meanwhile="unconfirmed", states=EITHER, outcomes=()),
+    "create sent": Step(CREATE, meanwhile="unconfirmed", states=EITHER, outcomes=()),
     "settle committed": Step(SETTLE, answered=True, outcomes=("published",)),
     "mark asked": Step(MARK),
     "claim committed": Step(CLAIM, answered=True),

@@ -1,31 +1,10 @@
-"""Workers that sleep past their lease, are told to stop, or take longer than a lease to prepare."""
+"""Workers that are told to stop, or take longer than a lease to prepare."""
 
 from __future__ import annotations
 
 import signal
 
 from tests.faults.rig import UPLOAD, Rig
-
-
-def test_a_worker_that_sleeps_past_its_lease_sends_nothing_when_it_wakes(rig: Rig) -> None:
-    uploading, sending = rig.due(images=1), rig.due()
-    rig.order(uploading, {"hold": True}, UPLOAD)
-    rig.order(sending, {"hold": True})
-    sleeper = rig.worker_process()
-    rig.held(uploading)
-    rig.held(sending)
-    sleeper.send_signal(signal.SIGSTOP)
-    rig.worker_process()
-    rig.wait_for([uploading], "published")
-    rig.wait_for([sending], "unconfirmed")
-    rig.release(uploading, sending)
-    sleeper.send_signal(signal.SIGCONT)
-    assert rig.end(sleeper) == 0
-    assert rig.target(uploading.target)["state"] == "published"
-    # whether the sleeper still reads the answer or its time-out strikes first is the kernel's choice; both are true
-    assert rig.target(sending.target)["state"] in ("unconfirmed", "published")
-    assert len(rig.creates(uploading)) == len(rig.creates(sending)) == 1
-    rig.assert_invariants(uploading, sending)
 
 
 def test_sigterm_finishes_what_is_being_sent_gives_back_the_rest_and_takes_nothing_new(
