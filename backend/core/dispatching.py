@@ -70,6 +70,8 @@ class Dispatcher:
         self._most = 3 * threads
         self._lease_seconds = lease_seconds
         self._senders = Hands(threads + marked_ahead(threads), "publish")
+        # so many at most carry a mark and no outcome: what a worker that dies leaves unconfirmed
+        self._marked = threading.Semaphore(2 * threads)
         # one for each that may be at work: while the database is away every outcome is tried again by its own thread
         self._recorders = Hands(self._most + 2 * threads, "record")
         self._timer = Timer("hold")
@@ -150,11 +152,17 @@ class Dispatcher:
         self._start(ready.target, partial(self._send, ready))
 
     def _send(self, ready: Ready) -> None:
-        record = self._publisher.send(ready)
+        self._marked.acquire()
+        try:
+            record = self._publisher.send(ready)
+        except BaseException:
+            self._marked.release()
+            raise
         self._recorders.take(partial(self._record, ready.target, record))
 
     def _record(self, target: ClaimedTarget, record: Callable[[], None]) -> None:
         self._guarded(target, record)
+        self._marked.release()
         self._release(target)
 
     def _start(self, target: ClaimedTarget, step: Callable[[], None], *, late: bool = False) -> None:  # fmt: skip

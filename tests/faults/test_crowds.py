@@ -41,7 +41,8 @@ def test_sixty_posts_survive_the_kill_of_one_of_their_workers(rig: Rig, workers:
     rig.kill(running[0])
     rig.wait_for(posts, *ENDS, seconds=40)
     states = Counter(rig.states([post.target for post in posts]))
-    assert states["unconfirmed"] <= 6, "more unconfirmed than one worker has threads"
+    # six at the platform, and as many that are marked for it or wait to be recorded
+    assert states["unconfirmed"] <= 12, "more unconfirmed than one worker may have marked"
     rig.assert_invariants(*posts)
     assert [rig.end(worker) for worker in running[1:]] == [0] * (workers - 1)
 
