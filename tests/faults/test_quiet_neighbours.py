@@ -62,7 +62,14 @@ def _publishes_and_stops(rig: Rig, command: list[str], descriptor: int | None) -
     rig.assert_invariants(refused, *posts)
 
 
-@pytest.mark.parametrize("log", [_full_pipe, _broken_pipe, _full_disk])
+@pytest.mark.parametrize(
+    "log",
+    [
+        _full_pipe,
+        pytest.param(_broken_pipe, marks=pytest.mark.slow),
+        pytest.param(_full_disk, marks=pytest.mark.slow),
+    ],
+)
 def test_a_log_that_takes_nothing_holds_nobody_up(rig: Rig, log: object) -> None:
     with log() as descriptor:  # type: ignore[operator]
         _publishes_and_stops(rig, [sys.executable, "-m", "backend.worker"], descriptor)

@@ -38,7 +38,7 @@ def _attempts(rig: Rig, crowd: Crowd) -> list[Row]:
 @pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("size", SIZES)
 def test_each_due_post_is_claimed_once_by_one_of_many_schedulers(rig: Rig, size: int) -> None:
-    crowd = Crowd(rig, 24 * size, due=3600)
+    crowd = Crowd(rig, 16 * size, due=3600)
     workers = _at_work(rig, size)
     crowd.schedule(2)
     until(crowd.ended, "all posts to go out", 60)

@@ -107,7 +107,7 @@ def test_too_many_open_files_put_posts_off_and_lose_nothing(rig: Rig) -> None:
     posts = [rig.due(due=3600, images=n % 2) for n in range(12)]
     with _limited(worker, resource.RLIMIT_NOFILE, 3):  # what is open stays so, nothing new is
         _now(rig, *posts)
-        rig.admin.run("select pg_sleep(%s)", 1.5 * LEASE_SECONDS)
+        rig.admin.run("select pg_sleep(%s)", LEASE_SECONDS)
         assert worker.poll() is None
         assert sum(len(rig.received(post)) for post in posts) == 0
     _wait_and_hurry(rig, posts, "published")
@@ -121,7 +121,7 @@ def test_too_little_memory_puts_posts_off_and_loses_nothing(rig: Rig) -> None:
     used = int(Path(f"/proc/{worker.pid}/statm").read_text().split()[0]) * PAGE
     with _limited(worker, resource.RLIMIT_AS, used):  # no new thread, no large piece
         _now(rig, *posts)
-        rig.admin.run("select pg_sleep(%s)", 1.5 * LEASE_SECONDS)
+        rig.admin.run("select pg_sleep(%s)", LEASE_SECONDS)
     # memory may end in the middle of a call, whose outcome is unknown then
     _wait_and_hurry(rig, posts, "published", "unconfirmed")
     assert rig.end(worker) == 0

@@ -59,7 +59,7 @@ def test_the_clock_of_a_worker_decides_nothing(rig: Rig, partner: Partner, shift
     good = partner.account(ends=2 * HOUR)[0]
     ending = partner.account(ends=2 * MINUTE)[0]
     overdue = [rig.due(due=-1) for _ in range(3)]
-    soon = [rig.due(due=6) for _ in range(3)]
+    soon = [rig.due(due=5) for _ in range(3)]
     later = rig.due(due=5 * MINUTE)
     two_hours = rig.due(rig.account(ends=2 * HOUR), due=-1)
     renewable, renewed = rig.due(good, due=-1), rig.due(ending, due=-1)
