@@ -61,6 +61,10 @@ class Workers:
         """Targets whose claim is not at its end, the newest first."""
         return [c.target for c in reversed(self.claims) if c.stage in FRESH]
 
+    def holds(self, account: str) -> bool:
+        """Whether a claim of this account is not at its end."""
+        return any(c.row["account_id"] == account and c.stage in FRESH for c in self.claims)
+
     def step(self, pick: int, fate: str, draw: int) -> bool:
         """Somebody claims, renews, looks, tells an old result again, or goes on with a claim that is not at its end.
         False: there was nothing to claim."""
@@ -124,7 +128,11 @@ class Workers:
             assert set(kept) <= {("changed", "lost"), ("parked", "lost"), ("early", "send")}, kept
         for one, verdict in zip(group, verdicts, strict=True):
             one.stage = {"send": "marked", "early": "claimed"}.get(verdict, "over")
-            if verdict == "send":
+            if verdict == "early":  # others first
+                self.claims.remove(one)
+                self.claims.insert(0, one)
+            elif verdict == "send":
+                assert self.clock < one.lease_ends, f"its lease is over: {one}"
                 one.lease_ends = self.clock + LEASE
                 self.may_be_sent(one)
 

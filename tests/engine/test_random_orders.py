@@ -147,11 +147,11 @@ class Engine(RuleBasedStateMachine):
         if self._ask(self.person.call, "settle_target", target=target, answer=answer):
             self.model.hears(target, answer)
 
-    @rule(steps=STEPS, account=st.integers(0, 1), gone=st.integers(0, 2))
+    @rule(steps=STEPS, account=st.integers(0, 1), gone=st.integers(0, 3))
     def reconnect_or_disconnect(self, steps: list[Step], account: int, gone: int) -> None:
         self.work(steps)
         one = self.accounts[account]
-        if gone == 2:
+        if gone == 3 or (gone and self.workers.holds(one)):
             self.world.service.call("disconnect_account", account=one, owner=self.user)
         else:
             self.world.reconnect(one)
