@@ -199,6 +199,7 @@ class WatchedWire:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._accept)
         self.calls: list[Call] = []
+        self.answered: list[Call] = []
         self.under_way = 0
         self.put_caller_to_sleep: Callable[[], None] = lambda: None
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
@@ -255,6 +256,7 @@ class WatchedWire:
                     reply = self._rules.apply(self, call, None, met) or self._forwarded(call)
                     reply = self._rules.apply(self, call, reply, met) or reply
                     near.sendall(_bytes_of(reply, connection))
+                    self.answered.append(call)
                 finally:
                     with self._lock:
                         self.under_way -= 1
