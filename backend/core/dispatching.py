@@ -17,6 +17,7 @@ from typing import Protocol
 from .clock import DatabaseClock
 from .hands import Hands
 from .preparing import Ready
+from .publishing import MARK_AHEAD_SECONDS
 from .records import ClaimedTarget, Lease
 from .timing import Timer
 
@@ -137,13 +138,13 @@ class Dispatcher:
         ready = self._publisher.prepare(target, self._clock.now())
         if ready is None:
             self._release(target)
-        elif due <= time.monotonic() or self._stopping:
+        elif due - MARK_AHEAD_SECONDS <= time.monotonic() or self._stopping:
             self._send(ready)
         else:
             with self._lock:
                 self._waiting.add(target.lease_token)
                 self._count([target], -1)
-            self._timer.at(due, partial(self._due, ready))
+            self._timer.at(due - MARK_AHEAD_SECONDS, partial(self._due, ready))
 
     def _due(self, ready: Ready) -> None:
         with self._lock:

@@ -27,10 +27,12 @@ from .budget import RetryBudget
 from .errors import LinError, NotAllowed, Reconnect, Rejected, Unavailable
 from .grouping import Grouped
 from .preparing import Preparer, Ready
-from .records import ClaimedTarget, Settlement
+from .records import ClaimedTarget, Mark, Settlement
 
 log = logging.getLogger("lin.publishing")
 
+# So long before its time a target is marked, because that takes a while; it is sent when the time has come.
+MARK_AHEAD_SECONDS = 0.1
 # Seconds between two calls that mark, or record: what comes meanwhile rides together. A place waits for its mark, nobody
 # for a record.
 _MARK_SPACING = 0.015
@@ -42,7 +44,9 @@ _LAST_SECONDS = 25.0
 class TargetStore(Protocol):
     """The steps of publishing that the database takes; see store/targets.py. Both take many at once."""
 
-    def begin_send(self, targets: Sequence[ClaimedTarget], seconds_left: int) -> dict[int, str]: ...
+    def begin_send(
+        self, targets: Sequence[ClaimedTarget], seconds_left: int, ahead_seconds: float
+    ) -> dict[int, Mark]: ...
 
     def settle_attempts(self, settlements: Sequence[Settlement]) -> dict[int, str]: ...
 
@@ -56,12 +60,14 @@ class OutcomeSpool(Protocol):
 
 
 @dataclass(frozen=True)
-class _Mark:
-    """What begin_send said, and until when the lease surely holds. In doubt: it may have said something before."""
+class _Marked:
+    """What begin_send said, until when the lease surely holds, and when the target's time has surely come. In doubt: it
+    may have said something before."""
 
     verdict: str
     lease_ends: float
     doubtful: bool
+    due: float = 0.0
 
 
 class Publisher:
@@ -97,8 +103,8 @@ class Publisher:
         self._now = now
         self._draw = draw or random.Random()  # noqa: S311 - jitter, not a secret
         self._monotonic = monotonic
-        self._begin_send: Grouped[ClaimedTarget, int, str] = Grouped(
-            lambda targets: store.begin_send(targets, lease_seconds), key=lambda t: t.lease_token, missing="lost",
+        self._begin_send: Grouped[ClaimedTarget, int, Mark] = Grouped(
+            lambda targets: store.begin_send(targets, lease_seconds, MARK_AHEAD_SECONDS), key=lambda t: t.lease_token, missing=Mark("lost"),
             spacing=_MARK_SPACING,
         )  # fmt: skip
         self._settle_attempt: Grouped[Settlement, int, str] = Grouped(
@@ -136,6 +142,7 @@ class Publisher:
             return partial(self._settle, _handed_over(target))
         mark = self._mark(target)
         if mark.verdict == "send":
+            time.sleep(max(0.0, mark.due - self._monotonic()))
             with self._places:
                 if self._monotonic() <= mark.lease_ends - self._request_seconds:
                     return partial(self._settle, self._create(ready), sent=True)
@@ -150,7 +157,7 @@ class Publisher:
 
     # ---------------------------------------------------------------- mark, send, settle
 
-    def _mark(self, target: ClaimedTarget) -> _Mark:
+    def _mark(self, target: ClaimedTarget) -> _Marked:
         """Commit the send mark, with a full lease from then on. Repeating it under the same token is harmless, so a lost
         reply is asked for again; the database says when the lease is over."""
         doubts = 0
@@ -158,15 +165,19 @@ class Publisher:
             # read before the call: a slow answer makes our idea of "lease over" earlier, never later
             asked = self._monotonic()
             try:
-                verdict = self._begin_send(target)
+                mark = self._begin_send(target)
             except Unavailable:
                 if self._stopping.is_set():
-                    return _Mark("lost", asked, doubtful=True)
+                    return _Marked("lost", asked, doubtful=True)
                 time.sleep(self._begin_send.pause())
                 doubts += 1
                 continue
-            if verdict != "early":
-                return _Mark(verdict, asked + self._lease_seconds, doubtful=doubts > 0)
+            if mark.verdict != "early":
+                # read after the call: a slow answer makes our idea of "due" later, never earlier
+                due = self._monotonic() + mark.early_by
+                return _Marked(
+                    mark.verdict, asked + self._lease_seconds, doubtful=doubts > 0, due=due
+                )
             time.sleep(0.002)  # the database's clock is a hair behind ours
 
     def _create(self, ready: Ready) -> Settlement:

@@ -86,6 +86,14 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What the database says to a send mark, and how many seconds before the target's time it says so."""
+
+    verdict: str
+    early_by: float = 0.0
+
+
+@dataclass(frozen=True)
 class Settlement:
     """What became of one attempt. `after_seconds` says when a retry comes up again, `whole_account` that everything
     else of the account waits as long."""

@@ -11,6 +11,7 @@ from ..core.errors import Unavailable
 from ..core.records import (
     ClaimedTarget,
     Lease,
+    Mark,
     Settlement,
 )
 from .calls import Calls, readable
@@ -44,15 +45,21 @@ class Targets:
             claimed_target(row) for row in answer["targets"]
         ]
 
-    def begin_send(self, targets: Sequence[ClaimedTarget], seconds_left: int) -> dict[int, str]:
-        """Commit the send marks, each with that many seconds of lease from now on; returns the verdict by lease token:
-        send, changed, parked, early or lost."""
+    def begin_send(
+        self, targets: Sequence[ClaimedTarget], seconds_left: int, ahead_seconds: float
+    ) -> dict[int, Mark]:
+        """Commit the send marks, up to so many seconds before their time, each with that many seconds of lease from now on;
+        returns by lease token the verdict (send, changed, parked, early or lost) and how long it is until then."""
         sends = [
             {"target_id": t.target_id, "lease_token": t.lease_token, "post_version": t.post_version, "target_version": t.target_version}
             for t in targets
         ]  # fmt: skip
-        rows = self._calls.rpc("begin_send", sends=sends, seconds_left=seconds_left)
-        return _verdicts(rows, len(targets))
+        rows = self._calls.rpc(
+            "begin_send", sends=sends, seconds_left=seconds_left, ahead_seconds=ahead_seconds
+        )
+        verdicts = _verdicts(rows, len(targets))
+        early = {int(row["lease_token"]): float(row["early_by"]) for row in rows}
+        return {token: Mark(verdict, early[token]) for token, verdict in verdicts.items()}
 
     def settle_attempts(self, settlements: Sequence[Settlement]) -> dict[int, str]:
         """Record outcomes; returns the verdict by lease token: settled, known or kept. Safe to repeat."""

@@ -377,8 +377,8 @@ isOneToOne: false
         isSetofReturn: false
       } },
 "begin_send":
-{ Args: { "seconds_left": number,"sends": Json }; Returns: {
-              "lease_token": number,"target_id": string,"verdict": string
+{ Args: { "ahead_seconds"?: number,"seconds_left": number,"sends": Json }; Returns: {
+              "early_by": number,"lease_token": number,"target_id": string,"verdict": string
             }[]
                            },
 "begin_token_refresh":

@@ -389,3 +389,20 @@ def test_a_duplicate_without_an_earlier_attempt_is_a_refusal(world: World) -> No
     post, claim = world.sending()
     world.service.settle(claim, "failed", error_class="duplicate", external_id=ID)
     assert world.target(post.target)["state"] == "failed"
+
+
+def test_a_mark_may_come_a_moment_before_the_time_and_says_how_long_it_is_until_then(
+    world: World,
+) -> None:
+    post = world.scheduled(due=30)
+    (claim,) = world.service.claim(ahead=60)
+    names = ("target_id", "lease_token", "post_version", "target_version")
+    sends = [{name: claim[name] for name in names}]
+    for ahead, verdict in ((0, "early"), (5, "early"), (60, "send"), (0, "send")):
+        (row,) = world.service.rows(
+            "begin_send", sends=sends, seconds_left=30, ahead_seconds=float(ahead)
+        )
+        assert row["verdict"] == verdict
+        assert 0 < row["early_by"] <= 30
+    (attempt,) = world.attempts(post.target)
+    assert attempt["sending_at"] == world.target(post.target)["due_at"], "nothing leaves before"
