@@ -10,11 +10,12 @@ from tests.faults.rig import UPLOAD, Rig
 def test_sigterm_finishes_what_is_being_sent_gives_back_the_rest_and_takes_nothing_new(
     rig: Rig,
 ) -> None:
-    sending, held, uploading = rig.due(), rig.due(due=4), rig.due(images=1)
+    sending, held, uploading = rig.due(), rig.due(due=600), rig.due(images=1)
     rig.order(sending, {"hold": True})
     rig.order(uploading, {"hold": True}, UPLOAD)
     worker = rig.worker_process()
     rig.held(sending)
+    rig.bring_forward(held, 4.5)
     rig.held(uploading)
     rig.wait_for([held], "preparing")
     worker.send_signal(signal.SIGTERM)
