@@ -132,6 +132,7 @@ PRIVATE_FUNCTIONS = {
     "follow_accounts": {SERVICE},
     "hold_back_account": {SERVICE},
     "instant_of": {SERVICE},
+    "is_readable": {SERVICE, USERS},
     "lock_targets": {SERVICE},
     "open_slots": {SERVICE},
     "note_read_back": {SERVICE},

@@ -25,6 +25,7 @@ EXECUTABLE_BY = """
 SAMPLES = {
     "bigint": 1,
     "double precision": 1,
+    "boolean": True,
     "integer": 1,
     "jsonb": {},
     "text": "x",

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 
-from backend.core.errors import Defect, Unavailable
+from backend.core.errors import Conflict, Defect, Unavailable
 from backend.core.grouping import Grouped
 from tests.waiting import until
 
@@ -112,15 +113,18 @@ def test_a_key_left_out_of_the_answer_gives_missing_to_its_caller_only() -> None
     ]  # fmt: skip
 
 
-def test_a_defect_of_one_item_does_not_take_the_others_with_it() -> None:
+@pytest.mark.parametrize("refusal", [Defect, Conflict])
+def test_an_item_that_is_refused_does_not_take_the_others_with_it(
+    refusal: type[Exception],
+) -> None:
     def picky(items: Sequence[int]) -> dict[int, str]:
         if 2 in items:
-            raise Defect("the second one is bad")
+            raise refusal("the second one is bad")
         return named(items)
 
     far = Far(picky)
     futures = together(far, [1, 2, 3])
-    with pytest.raises(Defect, match="second one"):
+    with pytest.raises(refusal, match="second one"):
         futures[2].result(SECONDS)
     assert [futures[item].result(SECONDS) for item in (0, 1, 3)] == [
         "result 0", "result 1", "result 3",
@@ -200,3 +204,20 @@ def test_after_an_error_the_next_caller_goes_at_once() -> None:
     with pytest.raises(Unavailable):
         grouped(1)
     assert grouped(2) == "result 2"
+
+
+def test_calls_keep_their_distance_and_who_comes_meanwhile_rides_together() -> None:
+    began: list[float] = []
+
+    def call(items: Sequence[int]) -> dict[int, str]:
+        began.append(time.monotonic())
+        return named(items)
+
+    grouped: Grouped[int, int, str] = Grouped(
+        call, key=lambda item: item, missing="none", spacing=0.05
+    )
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(5):
+            assert list(pool.map(grouped, range(8))) == [f"result {item}" for item in range(8)]
+            assert len(began) <= 8 * (number + 1)
+    assert min(b - a for a, b in pairwise(began)) >= 0.049
