@@ -153,6 +153,11 @@ class Workers:
                 "after_seconds": 0,
             }
         else:
+            now = self.world.admin.run(
+                "select t.state, coalesce(t.text_override, p.text) as text from post_targets t"
+                " join posts p on p.id = t.post_id where t.id = %s", claim.target,
+            )  # fmt: skip
+            assert now == [{"state": "sending", "text": claim.row["text"]}], f"changed: {claim}"
             claim.result = self.model.create(claim.row, fate, accepted)
 
     def end_before_the_mark(self, claim: Claim, fate: str) -> None:
