@@ -114,7 +114,9 @@ def _database(stack: Stack, name: str) -> str:
 def _do_jobs(stack: Stack, name: str, url: str, jobs: int, later: int = 0) -> None:
     numbers = [str(jobs), str(CONCURRENCY), str(later)]
     command = [sys.executable, "-m", "tests.bench.rivals", name, url, *numbers]
-    done = subprocess.run(command, cwd=stack.root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=stack.root, capture_output=True, text=True, check=False, timeout=600
+    )
     if done.returncode:
         raise RuntimeError(f"{name} failed: {done.stderr}")
 
