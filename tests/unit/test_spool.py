@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -122,4 +121,4 @@ def test_a_disk_that_takes_nothing_is_logged_and_stops_nobody(
     directory.rmdir()
     spool.keep(ONE)
     assert [record.message for record in caplog.records] == ["an outcome could not be spooled"]
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
