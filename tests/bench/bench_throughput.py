@@ -51,7 +51,6 @@ def _measure(stack: Stack, crowd: Crowd, report: Report, threads: int, target: f
 
     with one_worker(stack, WORKER_THREADS=str(threads)):
         found = interleaved(bare, worker, ROUNDS)
-    print(threads, found)
     name = f"publishing with {threads} threads"
     report.add(f"{name}: a bare loop", median(found.first), "posts/s")
     report.add(f"{name}: a worker", median(found.second), "posts/s")
