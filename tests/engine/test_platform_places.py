@@ -49,11 +49,19 @@ def test_one_platform_alone_has_all_places(world: World) -> None:
     assert claim(world, 12) == {"linkedin": 12}
 
 
-def test_of_several_each_has_half_even_if_nobody_else_waits(world: World, birch: str) -> None:
+def test_of_several_one_has_half_while_others_wait(world: World, birch: str) -> None:
     for _ in range(12):
         world.scheduled(account(world, birch), due=-60)
-    assert claim(world, 12) == {birch: PLACES / 2}
-    assert claim(world, 12, birch=PLACES // 2) == {}
+    for _ in range(12):
+        world.scheduled(world.account(), due=-1)
+    assert claim(world, PLACES) == {birch: PLACES / 2, "linkedin": PLACES / 2}
+
+
+def test_of_several_one_has_three_quarters_if_nobody_else_waits(world: World, birch: str) -> None:
+    for _ in range(12):
+        world.scheduled(account(world, birch), due=-60)
+    assert claim(world, 12) == {birch: PLACES * 0.75}
+    assert claim(world, 12, birch=PLACES * 3 // 4) == {}
 
 
 def test_who_waits_behind_a_long_line_of_a_full_platform_is_found(world: World, birch: str) -> None:
@@ -61,7 +69,7 @@ def test_who_waits_behind_a_long_line_of_a_full_platform_is_found(world: World, 
         world.scheduled(account(world, birch), due=-60)
     for _ in range(3):
         world.scheduled(world.account(), due=-1)
-    assert claim(world, 4, birch=PLACES // 2) == {"linkedin": 3}
+    assert claim(world, 3, birch=PLACES * 3 // 4) == {"linkedin": 3}
 
 
 def test_a_platform_that_is_switched_off_takes_no_share(world: World, birch: str) -> None:
