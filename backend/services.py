@@ -139,7 +139,9 @@ def _supabase(settings: Settings) -> Supabase:
 
 def _platforms(settings: Settings) -> dict[str, Platform]:
     door = PlatformHttp(
-        settings.platform_sandbox_url, total_timeout=settings.platform_timeout_seconds
+        settings.platform_sandbox_url,
+        total_timeout=settings.platform_timeout_seconds,
+        pool_size=2 * settings.worker_threads,
     )
     secret = settings.linkedin_client_secret
     options: dict[str, dict[str, Any]] = {

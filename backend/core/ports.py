@@ -42,11 +42,10 @@ class PlatformDoor(Protocol):
         json: Any = None,
         form: Mapping[str, str] | None = None,
         body: bytes | BinaryIO | None = None,
-        fresh: bool = False,
     ) -> Answer:
-        """Send one request and read the whole answer (connect 5 s, in total 30 s).
+        """Send one request and read the whole answer (connect 5 s, in total 30 s), over a connection that is new or was
+        in use within 5 s: one that lay longer may be closed as we write, which would make the outcome unknown.
 
-        `fresh` uses a new connection, so that a stale keep-alive cannot make the outcome unknown.
         Raises NotSent when provably nothing reached the platform, NoAnswer for everything later.
         """
         ...
@@ -334,7 +333,7 @@ class Platform(Protocol):
         ...
 
     def publish(self, tokens: Tokens, prepared: Any) -> Published:
-        """The one call that creates the post. Sent once, on a fresh connection."""
+        """The one call that creates the post. Sent once."""
         ...
 
 

@@ -13,7 +13,15 @@ from backend.core.errors import NoAnswer, NotSent
 from backend.core.ports import Answer
 
 from .mishaps import what_happened
-from .wire import FAULTS, Exchange, WatchedAdapter, WatchedSession, read_body, tls_context
+from .wire import (
+    FAULTS,
+    KEEP_SECONDS,
+    Exchange,
+    WatchedAdapter,
+    WatchedSession,
+    read_body,
+    tls_context,
+)
 
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 
@@ -22,8 +30,8 @@ class PlatformHttp:
     """Implements `PlatformDoor` with requests. Safe to share between threads.
 
     `sandbox_url` sends every request to `{sandbox_url}/{host}/{path}` instead of the host itself. Times are
-    in seconds, `pool_size` is the number of idle connections kept per host; `tls` replaces the context
-    that trusts the public certificate authorities.
+    in seconds, `pool_size` is the number of idle connections kept per host, each used again within
+    `keep_seconds` only; `tls` replaces the context that trusts the public certificate authorities.
     """
 
     def __init__(
@@ -33,14 +41,17 @@ class PlatformHttp:
         connect_timeout: float = 5.0,
         total_timeout: float = 30.0,
         pool_size: int = 64,
+        keep_seconds: float = KEEP_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._sandbox_url = sandbox_url.rstrip("/") if sandbox_url else None
         self._timeouts = (connect_timeout, total_timeout)
         self._total = total_timeout
         self._tls = tls or tls_context()
-        self._pooled = self._session(pool_size)
-        self._fresh = self._session(pool_size=0)
+        self._session = WatchedSession()
+        adapter = WatchedAdapter(self._tls, pool_size, keep_seconds=keep_seconds)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def browser_url(self, url: str) -> str:
         """The URL a browser has to open for this platform URL."""
@@ -56,7 +67,6 @@ class PlatformHttp:
         json: Any = None,
         form: Mapping[str, str] | None = None,
         body: bytes | BinaryIO | None = None,
-        fresh: bool = False,
     ) -> Answer:
         """Send one request and read the whole answer, at most 5 MB. Every status is an answer.
 
@@ -72,8 +82,7 @@ class PlatformHttp:
                 "data": form if body is None else _measured(body),
             }
             with exchange.watched():
-                session = self._fresh if fresh else self._pooled
-                return self._exchanged(session, method, url, request, exchange)
+                return self._exchanged(method, url, request, exchange)
         except FAULTS as error:
             reason = what_happened(error, exchange)
         # Raised out here so that the foreign error, whose text holds the URL with its query string, is
@@ -84,14 +93,9 @@ class PlatformHttp:
         raise NotSent(f"{host} could not be reached: {reason}")
 
     def _exchanged(
-        self,
-        session: WatchedSession,
-        method: str,
-        url: str,
-        request: Mapping[str, Any],
-        exchange: Exchange,
+        self, method: str, url: str, request: Mapping[str, Any], exchange: Exchange
     ) -> Answer:
-        with session.request(
+        with self._session.request(
             method,
             self._rewritten(url),
             **request,
@@ -105,13 +109,6 @@ class PlatformHttp:
                 return Answer(response.status_code, response.headers)
             body = read_body(response.raw, exchange)
             return Answer(response.status_code, response.headers, body)
-
-    def _session(self, pool_size: int) -> WatchedSession:
-        session = WatchedSession()
-        adapter = WatchedAdapter(self._tls, pool_size)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        return session
 
     def _rewritten(self, url: str) -> str:
         sandbox = self._sandbox_url

@@ -20,6 +20,7 @@ from backend.core.ports import Fetched
 from .mishaps import what_happened
 from .wire import (
     FAULTS,
+    KEEP_SECONDS,
     Exchange,
     WatchedAdapter,
     WatchedPools,
@@ -166,6 +167,7 @@ class _FilteredAdapter(WatchedPools, IPFilterAdapter):  # type: ignore[misc]  # 
 
     def __init__(self, tls: ssl.SSLContext, *, https: bool) -> None:
         self.tls = tls
+        self.keep_seconds = KEEP_SECONDS
         super().__init__(is_https_proto=https)
 
     def build_connection_pool_key_attributes(

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 
@@ -39,6 +40,9 @@ FAULTS = (requests.RequestException, HTTPError, http.client.HTTPException, OSErr
 # urllib3 writes paths with their query strings into its debug lines and header warnings; platforms take
 # tokens there. Set on the logger itself, so that no log level of the application brings them back.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+# Servers keep an idle connection for a minute or so; within this time none closes it as we write.
+KEEP_SECONDS = 5.0
 
 _CHUNK = 64 * 1024
 _HEADER_ROOM = 256 * 1024
@@ -137,6 +141,7 @@ class _WatchedResponse(http.client.HTTPResponse):
 
 class _WatchedConnection(HTTPConnection):
     response_class = _WatchedResponse
+    used = 0.0  # when its last exchange ended, by the monotonic clock
 
     def connect(self) -> None:
         _current.get().remaining()
@@ -157,30 +162,29 @@ class _WatchedTlsConnection(_WatchedConnection, HTTPSConnection):
 
 
 class _WatchedPool(HTTPConnectionPool):
+    """Uses a connection again only within `keep_seconds`: one that lay longer may be closed by its server as we write, and
+    nobody would know whether the request arrived."""
+
     ConnectionCls = _WatchedConnection
 
-
-class _WatchedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTlsConnection
-
-
-class _Fresh(HTTPConnectionPool):
-    """A new connection for every request, closed after it."""
+    def __init__(self, *args: Any, keep_seconds: float, **kwargs: Any) -> None:
+        self._keep_seconds = keep_seconds
+        super().__init__(*args, **kwargs)
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        return self._new_conn()
+        connection: Any = super()._get_conn(timeout)
+        if time.monotonic() - connection.used >= self._keep_seconds:
+            connection.close()  # it opens anew when it is used
+        return connection
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None:
-            conn.close()
+            conn.used = time.monotonic()
+        super()._put_conn(conn)
 
 
-class _FreshPool(_Fresh, _WatchedPool):
-    pass
-
-
-class _FreshTlsPool(_Fresh, _WatchedTlsPool):
-    pass
+class _WatchedTlsPool(_WatchedPool, HTTPSConnectionPool):
+    ConnectionCls = _WatchedTlsConnection
 
 
 class WatchedPools:
@@ -191,30 +195,28 @@ class WatchedPools:
     """
 
     tls: ssl.SSLContext
-    fresh = False
+    keep_seconds: float
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools (called by the adapter)."""
         super().init_poolmanager(*args, ssl_context=self.tls, **kwargs)  # type: ignore[misc]
         self.poolmanager.pool_classes_by_scheme = {  # type: ignore[attr-defined]
-            "http": _WatchedPool,
-            "https": _WatchedTlsPool,
+            "http": partial(_WatchedPool, keep_seconds=self.keep_seconds),
+            "https": partial(_WatchedTlsPool, keep_seconds=self.keep_seconds),
         }
-        if self.fresh:
-            pools = {"http": _FreshPool, "https": _FreshTlsPool}
-            self.poolmanager.pool_classes_by_scheme = pools  # type: ignore[attr-defined]
 
     def cert_verify(self, *args: Any) -> None:
         """Nothing: the TLS context carries the certificates and always verifies."""
 
 
 class WatchedAdapter(WatchedPools, requests.adapters.HTTPAdapter):
-    """A plain adapter with watched connections, keeping at most `pool_size` of them per host; 0 keeps none, so that each
-    request goes over a new one."""
+    """A plain adapter with watched connections, keeping at most `pool_size` of them per host."""
 
-    def __init__(self, tls: ssl.SSLContext, pool_size: int = 1) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext, pool_size: int = 1, *, keep_seconds: float = KEEP_SECONDS
+    ) -> None:
         self.tls = tls
-        self.fresh = pool_size == 0
+        self.keep_seconds = keep_seconds
         super().__init__(pool_connections=64, pool_maxsize=pool_size, max_retries=0)
 
 

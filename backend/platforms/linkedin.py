@@ -237,7 +237,7 @@ class LinkedIn:
 
     def publish(self, tokens: Tokens, prepared: Any) -> Published:
         """Create the post. 201 means it exists, even without an id; what is not a clear refusal leaves it unknown."""
-        answer = self._rest("POST", "/posts", tokens, json=prepared, fresh=True)
+        answer = self._rest("POST", "/posts", tokens, json=prepared)
         raise_for(answer, creating=True)
         urn = answer.headers.get("x-restli-id") or None
         return Published(
@@ -257,7 +257,7 @@ class LinkedIn:
         return seen_posts(answer, since)
 
     def _rest(
-        self, method: str, path: str, tokens: Tokens, *, json: Any = None, params: Mapping[str, str] | None = None, fresh: bool = False
+        self, method: str, path: str, tokens: Tokens, *, json: Any = None, params: Mapping[str, str] | None = None
     ) -> Answer:  # fmt: skip
         headers = {
             **_bearer(tokens),
@@ -265,7 +265,7 @@ class LinkedIn:
             "X-Restli-Protocol-Version": "2.0.0",
         }
         return self._door.send(
-            method, f"{self.REST}{path}", headers=headers, params=params, json=json, fresh=fresh
+            method, f"{self.REST}{path}", headers=headers, params=params, json=json
         )
 
 

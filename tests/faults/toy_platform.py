@@ -179,9 +179,7 @@ class Toy:
     def publish(self, tokens: Tokens, prepared: Any) -> Published:
         """Only 201 is a yes, only 4xx a no."""
         headers = {"Authorization": f"Bearer {tokens.access_token}"}
-        answer = self._door.send(
-            "POST", f"{self.url}/notes", headers=headers, json=prepared, fresh=True
-        )
+        answer = self._door.send("POST", f"{self.url}/notes", headers=headers, json=prepared)
         status = answer.status
         if status == 201:
             if "Note" not in answer.headers:

@@ -142,21 +142,19 @@ def test_an_empty_file_has_length_zero_and_an_unmeasurable_one_is_not_sent(site:
     assert isinstance(error, NotSent)
 
 
-def test_connections_are_kept_unless_a_fresh_one_is_asked_for(
-    raw_server: Any, read_request: Any
+@pytest.mark.parametrize(("keep_seconds", "connections"), [(60.0, 1), (0.0, 3)])
+def test_a_connection_is_used_again_only_while_it_was_just_used(
+    raw_server: Any, read_request: Any, keep_seconds: float, connections: int
 ) -> None:
     def talk(connection: socket.socket) -> None:
         while read_request(connection):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     server = raw_server(talk)
-    door = PlatformHttp(server.url)
+    door = PlatformHttp(server.url, keep_seconds=keep_seconds)
     for _ in range(3):
-        assert door.send("GET", "https://p.example/a").body == b"ok"
-    assert len(server.connections) == 1
-    for _ in range(2):
-        door.send("POST", "https://p.example/a", json={}, fresh=True)
-    assert len(server.connections) == 3
+        assert door.send("POST", "https://p.example/a", json={}).body == b"ok"
+    assert len(server.connections) == connections
 
 
 def test_many_threads_share_one_door(site: Any) -> None:
@@ -177,7 +175,7 @@ def test_a_verified_tls_connection_works(
     site.answer("/a", body=b"safe")
     door = PlatformHttp(None, tls=trusting_tls)
     assert door.send("GET", f"{site.url}/a").body == b"safe"
-    assert door.send("GET", f"{site.url}/a", fresh=True).body == b"safe"
+    assert door.send("GET", f"{site.url}/a").body == b"safe"
 
 
 # ---------------------------------------------------------------------------------- not sent
@@ -305,7 +303,7 @@ def test_an_answer_that_is_not_whole_is_no_answer(
         if by_reset:
             reset(connection)
 
-    error = fails(PlatformHttp(raw_server(talk).url), fresh=True)
+    error = fails(PlatformHttp(raw_server(talk).url))
     assert isinstance(error, NoAnswer)
     assert str(error).startswith("api.linkedin.com gave no usable answer: it")
 
