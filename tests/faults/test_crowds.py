@@ -85,7 +85,7 @@ def test_supabase_gone_for_seconds_loses_no_answer(rig: Rig) -> None:
 def test_an_answer_lost_after_the_database_did_its_work_is_asked_for_again(rig: Rig) -> None:
     posts = [rig.due(due=-1) for _ in range(30)]
     with Wire(rig.stack.info["supabase_url"]) as wire:
-        wire.lose_every = 7
+        wire.lose_every = 4
         worker = rig.worker_process(SUPABASE_URL=wire.url)
         rig.wait_for(posts, "published", seconds=40)
         lost = wire.lost
