@@ -175,7 +175,9 @@ def test_what_the_environment_names_reaches_the_backend(tmp_path: Path) -> None:
         sandbox_url="http://127.0.0.1:3",
         space_url="owner/space",
         smtp_url="smtp://127.0.0.1:4",
+        spool_directory="/spool",
     )
+    assert env["SPOOL_DIRECTORY"] == "/spool"
     assert env["SUPABASE_URL"] == "https://x.supabase.co"
     assert env["FRONTEND_ORIGINS"] == "http://127.0.0.1:1,https://lin.example"
     assert env["PUBLIC_URL"] == "http://127.0.0.1:2"
