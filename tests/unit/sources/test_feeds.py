@@ -184,7 +184,7 @@ def test_entities_that_multiply_stay_small(entities: str, use: str) -> None:
     begun = time.thread_time()
     feed = read(body)
     assert (
-        time.thread_time() - begun < 3
+        time.thread_time() - begun < 20
     )  # of this thread's own work: unfolded it would be a gigabyte
     assert [item.title for item in feed.items] == ["One"]
     assert len(feed.items[0].text) <= 100_000
