@@ -68,7 +68,7 @@ class Dispatcher:
         self._worker = worker
         self._places = threads
         # at work and in line: the next claim takes time, in which places must not stand empty
-        self._most = 3 * threads
+        self._most = 4 * threads
         self._lease_seconds = lease_seconds
         self._senders = Hands(threads + marked_ahead(threads), "publish")
         # so many at most carry a mark and no outcome: what a worker that dies leaves unconfirmed
@@ -205,4 +205,4 @@ class Dispatcher:
 
 def marked_ahead(places: int) -> int:
     """How many may carry a mark while they wait for a place: as many as come free while the database marks them."""
-    return max(1, places // 4)
+    return max(1, 3 * places // 4)

@@ -35,7 +35,7 @@ log = logging.getLogger("lin.publishing")
 MARK_AHEAD_SECONDS = 0.1
 # Seconds between two calls that mark, or record: what comes meanwhile rides together. A place waits for its mark, nobody
 # for a record.
-_MARK_SPACING = 0.015
+_MARK_SPACING = 0.02
 _RECORD_SPACING = 0.03
 # A worker that was told to stop stores what it learned for so long; then the leases run out and recovery takes over.
 _LAST_SECONDS = 25.0
