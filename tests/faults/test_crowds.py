@@ -32,7 +32,7 @@ def _sent(rig: Rig, posts: list[Post]) -> int:
     return int(row["n"])
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("unhurried")
 def test_sixty_posts_survive_the_kill_of_one_of_their_workers(rig: Rig, workers: int) -> None:
     posts = [rig.due(due=-1) for _ in range(60)]

@@ -29,7 +29,7 @@ from tests.waiting import until
 
 THREADS = 4
 # what is under way or in line when a breaker opens, and some trials
-FEW = 5 + 3 * THREADS + 5
+FEW = 5 + 4 * THREADS + 5
 # attempts that ended before anything left the worker, for reasons of its own
 NO_TRIES = ("paused", "marked_too_late")
 JOBS = (
@@ -169,7 +169,13 @@ def trouble(kind: str) -> Iterator[ToyServer | Hole]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["refuses connections", "swallows connections", "does not answer", "answers 500"]
+    "kind",
+    [
+        "refuses connections",
+        pytest.param("swallows connections", marks=pytest.mark.slow),
+        "answers 500",
+        pytest.param("does not answer", marks=pytest.mark.slow),
+    ],
 )
 def test_a_platform_that_is_down_is_left_alone_and_the_other_keeps_its_pace(
     make_town: Callable[..., Town], kind: str
