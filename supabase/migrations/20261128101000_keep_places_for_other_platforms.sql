@@ -7,9 +7,10 @@
 set lock_timeout = '5s'; -- wait briefly for others, never block them
 set statement_timeout = '60s';
 
--- Does:    the first targets of the lines that are due, oldest first, of accounts that are active and have nothing at work.
+-- Does:    the first targets of the lines that are due, oldest first, of accounts that have nothing at work.
 -- Takes:   how many lines to look at; until when due counts; platforms to pass over.
--- Returns: the account, its user and platform; the target and when it is due, null for a line that was written too early.
+-- Returns: the account, its user and platform; the target and when it is due, null for a line that was written too early or
+--          whose account is not active: what waited there is parked, or will be.
 -- nobody but choose_heads, replaced below, calls it
 -- squawk-ignore ban-drop-function
 drop function private.due_heads(integer, timestamptz);
@@ -24,7 +25,6 @@ as $$
     select l.account_id, l.user_id, l.platform_id from private.lines l
     where l.next_at <= horizon
       and l.platform_id <> all (crowded)
-      and not exists (select 1 from public.social_accounts a where a.id = l.account_id and a.status <> 'active')
       and not exists (
         select 1 from public.post_targets w
         where w.account_id = l.account_id and w.state in ('preparing', 'sending', 'confirming'))
@@ -34,6 +34,7 @@ as $$
   left join lateral (
     select t.id, t.next_attempt_at from public.post_targets t
     where t.account_id = d.account_id and t.state = 'scheduled'
+      and not exists (select 1 from public.social_accounts a where a.id = d.account_id and a.status <> 'active')
     order by t.next_attempt_at, t.id
     limit 1
   ) h on h.next_attempt_at <= horizon

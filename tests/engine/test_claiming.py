@@ -164,3 +164,25 @@ def test_an_odd_row_of_attempts_stops_nobody(world: World) -> None:
     claims = {claim["target_id"]: claim for claim in world.service.claim()}
     assert {odd.target, other.target} <= set(claims)
     assert claims[odd.target]["attempt"] == 2
+
+
+def test_an_account_without_permission_costs_the_claim_nothing_until_it_is_back(
+    world: World,
+) -> None:
+    account = world.account()
+    post = world.scheduled(account, due=-1)
+    world.service.call("lose_account", account=account, reason="Withdrawn.")
+    assert world.service.claim() == []
+    line = "select next_at from private.lines where account_id = %s"
+    assert world.admin.run(line, account) == [{"next_at": None}]
+    world.reconnect(account)
+    assert [claim["target_id"] for claim in world.service.claim()] == [post.target]
+
+
+def test_what_was_not_parked_yet_when_its_account_came_back_is_claimed(world: World) -> None:
+    account = world.account()
+    post = world.scheduled(account, due=-1)
+    world.admin.run("update social_accounts set status = 'needs_reconnect' where id = %s", account)
+    assert world.service.claim() == []
+    world.admin.run("update social_accounts set status = 'active' where id = %s", account)
+    assert [claim["target_id"] for claim in world.service.claim()] == [post.target]
