@@ -109,7 +109,8 @@ def test_too_many_open_files_put_posts_off_and_lose_nothing(rig: Rig) -> None:
         _now(rig, *posts)
         rig.admin.run("select pg_sleep(%s)", LEASE_SECONDS)
         assert worker.poll() is None
-        assert sum(len(rig.received(post)) for post in posts) == 0
+        # a connection that is open already may still carry a text; a file cannot even be fetched
+        assert sum(len(rig.received(post)) for post in posts[1::2]) == 0
     _wait_and_hurry(rig, posts, "published")
     assert rig.end(worker) == 0
     rig.assert_invariants(*posts)
