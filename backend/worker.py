@@ -141,6 +141,8 @@ IDLE_SECONDS = 5.0
 AWAY_SECONDS = 2.0
 # near: due within this time, or at work, or so not long ago
 BUSY_SECONDS = 60.0
+# when a job runs again that the database did not answer
+AGAIN_SECONDS = 30.0
 # how often we look whether somebody set the clock of this machine
 CLOCK_SECONDS = 1.0
 
@@ -169,7 +171,8 @@ def main() -> int:
         timezone="UTC",
     )
     for job in table:
-        run = _guarded(job.name, partial(job.run, services), services)
+        put_off = partial(_put_off, job, scheduler)
+        run = _guarded(job.name, partial(job.run, services), services, put_off)
         scheduler.add_job(
             run, "interval", seconds=job.seconds, id=job.name, next_run_time=utc_now()
         )
@@ -241,10 +244,19 @@ def _follow_clock(scheduler: BackgroundScheduler, stopping: threading.Event) -> 
                 job.modify(next_run_time=utc_now())
 
 
+def _put_off(job: Job, scheduler: _Scheduler) -> None:
+    """What the database did not answer is tried again soon, also where the next time is an hour away."""
+    if job.seconds > AGAIN_SECONDS:
+        scheduler.modify_job(job.name, next_run_time=utc_now() + timedelta(seconds=AGAIN_SECONDS))
+
+
 def _guarded(
-    name: str, run_job: Callable[[], None], services: WorkerServices
+    name: str,
+    run_job: Callable[[], None],
+    services: WorkerServices,
+    put_off: Callable[[], None] = lambda: None,
 ) -> Callable[[], None]:
-    """A job that fails is told and tried again at its next time; it never ends the worker."""
+    """A job that fails is told and tried again at its next time, or put off; it never ends the worker."""
 
     def run() -> None:
         if services.stopping.is_set():
@@ -253,6 +265,7 @@ def _guarded(
             run_job()
         except Unavailable as error:
             log.warning("job put off", extra={"job": name, "error": str(error)})
+            put_off()
         except Exception:
             log.exception("job failed", extra={"job": name})
 

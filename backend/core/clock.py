@@ -16,7 +16,7 @@ class DatabaseClock:
     A worker's own wall clock decides nothing: it may be wrong by a day, or be set while the worker runs.
     """
 
-    PATIENCE_SECONDS = 10.0
+    PATIENCE_SECONDS = 30.0
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

@@ -52,7 +52,7 @@ class Watched:
 
     def wait_until_started(self) -> None:
         """Wait until it has looked once for permissions to refresh: next time is in five minutes."""
-        until(lambda: self._has_looked() or None, "a worker to have started", 60)
+        until(lambda: self._has_looked() or None, "a worker to have started", 120)
 
     def _has_looked(self) -> bool:
         assert self.lives, f"a worker ended with {self.process.returncode}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from backend.core.dispatching import Dispatcher
 from backend.core.errors import Unavailable
 from backend.settings import Settings
 from backend.worker import (
+    AGAIN_SECONDS,
     AWAY_SECONDS,
     BUSY_SECONDS,
     IDLE_SECONDS,
@@ -24,6 +26,7 @@ from backend.worker import (
     Job,
     Watch,
     _guarded,
+    _put_off,
     jobs,
 )
 
@@ -236,6 +239,22 @@ def test_a_job_that_fails_is_told_and_never_ends_the_worker(
     assert [(record.message, record.__dict__["job"]) for record in caplog.records] == [
         (event, "fails")
     ]
+
+
+@pytest.mark.parametrize(("name", "moved"), [("refresh_tokens", True), ("send_heartbeat", False)])
+def test_what_the_database_did_not_answer_is_tried_again_within_half_a_minute(
+    name: str, moved: bool
+) -> None:
+    clock = Clockwork({})
+    clock.moved.clear()
+    services: Any = Recorder()
+
+    def fails() -> None:
+        raise Unavailable("The database does not answer.")
+
+    _guarded(name, fails, services, partial(_put_off, table()[name], clock))()
+    assert (list(clock.moved) == [name]) is moved
+    assert table()["send_heartbeat"].seconds <= AGAIN_SECONDS == 30
 
 
 def test_a_stopping_worker_begins_nothing() -> None:
