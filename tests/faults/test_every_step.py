@@ -30,7 +30,7 @@ from tests.faults.rig import Rig
 from tests.faults.test_refreshing import CALLBACK, Partner
 from tests.waiting import until
 
-TRIES = 10
+TRIES = 30
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ class Killer:
                 stop.go_on()
             if victim is not None:
                 victim.wake()
+            # what else is at work comes to its end meanwhile
+            self._rig.wait_for([post], "published", "unconfirmed", "scheduled")
         raise AssertionError("no worker was ever alone with its post")
 
     def _post(self, step: Step) -> Post:
