@@ -143,7 +143,8 @@ def test_dead_rows_that_must_stay_do_not_stop_the_claim(rig: Rig) -> None:
     publish(rig, 40)
     last = pages(rig)
     idle.rollback()
-    assert last <= 10 * first, f"{first} pages in the beginning, {last} after 800 posts"
+    # each of the 3,000 dead rows for each of the 20 accounts would be fifty times as much
+    assert last <= 30 * first, f"{first} pages in the beginning, {last} after 800 posts"
 
 
 def pages(rig: Rig) -> int:
