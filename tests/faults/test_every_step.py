@@ -206,6 +206,7 @@ def test_a_worker_killed_at_any_step_costs_a_lease_at_most_and_never_a_second_po
     rig.assert_invariants(death.post)
 
 
+@pytest.mark.slow  # it measures seconds, which a busy machine stretches
 def test_what_a_killed_worker_held_is_taken_up_within_seconds_after_its_lease(
     deaths: tuple[Rig, Partner, dict[str, Death]],
 ) -> None:
