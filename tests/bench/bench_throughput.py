@@ -22,7 +22,7 @@ TARGETS = {16: 0.95, 64: 0.9}
 def run(stack: Stack, report: Report) -> None:
     """1,000 due posts of 1,000 people, one worker process with every write-ahead in place, through the supabase client and
     the local gateway; the sandbox answers after 50 ms. The bare loop is a process that posts the same bodies to the same
-    sandbox on as many threads, each with a connection that it keeps, while the worker opens one for each post, as it must.
+    sandbox on as many threads, each with a connection that it keeps; the worker uses one again within 5 s.
     A pace is the number of posts after the first, over the time from the first to the last that the sandbox received.
 
     All of it shares one machine. On two cores the processors set the limit: a thousand posts cost about 7 s of them, the

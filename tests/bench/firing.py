@@ -1,8 +1,7 @@
 """The reference: a process that holds create calls and does nothing but send them, with plain `requests`.
 
-`python -m tests.bench.firing` reads {url, threads, at, fresh, requests: [{headers, json}]} from its standard input and sends
-them when the wall clock says `at` (seconds since the epoch; 0: at once). Each thread keeps its connection, or opens one
-for each call as the product has to (`fresh`).
+`python -m tests.bench.firing` reads {url, threads, at, requests: [{headers, json}]} from its standard input and sends
+them when the wall clock says `at` (seconds since the epoch; 0: at once). Each thread keeps its connection.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from local.paths import ROOT, SCRIPTS
 SECONDS = 60
 
 
-def fire(url: str, calls: list[dict[str, Any]], threads: int, *, at: float = 0, fresh: bool = False) -> None:  # fmt: skip
+def fire(url: str, calls: list[dict[str, Any]], threads: int, *, at: float = 0) -> None:  # fmt: skip
     """Send all in a process of its own; returns when the last answer is there. Raises RuntimeError unless all are 201."""
-    order = {"url": url, "threads": threads, "at": at, "fresh": fresh, "requests": calls}
+    order = {"url": url, "threads": threads, "at": at, "requests": calls}
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.firing"],
         input=json.dumps(order), capture_output=True, text=True, timeout=300, check=False,
@@ -49,8 +48,7 @@ def main() -> int:
                 call = next(waiting, None)
             if call is None:
                 return
-            sender = requests if order["fresh"] else session
-            answer = sender.post(
+            answer = session.post(
                 order["url"], headers=call["headers"], json=call["json"], timeout=SECONDS
             )
             if answer.status_code != 201:
