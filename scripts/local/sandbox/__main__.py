@@ -9,6 +9,7 @@ import sys
 
 from local.serving import announce, bind_first_free, exit_on_signals, url_of
 
+from .fetching import origins
 from .registry import build, register_apps
 from .server import SandboxServer
 
@@ -16,13 +17,17 @@ _PORT = 15430
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; apps come from ``SANDBOX_APPS``."""
+    """Serve until SIGTERM or SIGINT.
+
+    Apps come from ``SANDBOX_APPS``, addresses that platforms may fetch media from out of
+    ``SANDBOX_PUBLIC_ORIGINS``.
+    """
     options = _options()
     logging.basicConfig(
         stream=sys.stderr, level=options.log_level, format="%(asctime)s %(name)s %(message)s"
     )
-    world, mounts = build()
     try:
+        world, mounts = build(origins(os.environ.get("SANDBOX_PUBLIC_ORIGINS", "")))
         register_apps(world, os.environ.get("SANDBOX_APPS", ""))
     except ValueError as error:
         print(error, file=sys.stderr)

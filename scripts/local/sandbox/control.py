@@ -12,13 +12,14 @@
 ``POST /tokens/revoke``        ``{"member"}`` or ``{"token"}``; ``/tokens/expire`` likewise
 ``POST /quotas``               ``{"member", "used"}``
 ``POST /settings``             ``{"platform", "processing_seconds", "member"?}``
+``POST /origins``              ``{"origins": […]}`` platforms may fetch from, though not public
 ``GET /requests``, ``/posts``  newest first; ``?member=&limit=``, requests also by host, method, path
 ``GET /media/{urn}``           the bytes as received
 ``GET /wait``                  ``?posts=N`` or ``requests=N`` or ``held=N``, ``&timeout=S``, filters
 =============================  =====================================================================
 
 Whatever takes ``member`` accepts the sandbox's member id, the platform's id (LinkedIn's ``sub``)
-or the author URN.
+or the author URN; ``/posts`` takes a page's id too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any, TypeVar
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
-from . import orders
+from . import fetching, orders
 from .records import ReceivedPost, SeenRequest
 from .world import Platform, World
 
@@ -90,6 +91,14 @@ def _setup(app: Flask, world: World) -> None:
         member = world.people.find(body.get("member"))
         world.clock.advance(_number(body, "advance_seconds"), member)
         return {"now": world.clock.moment(member).isoformat()}
+
+    @app.post("/origins")
+    def public_origins() -> dict[str, Any]:
+        asked = _body().get("origins")
+        if not isinstance(asked, list):
+            abort(400, 'origins must be a list such as ["http://127.0.0.1:8000"]')
+        world.public_origins = tuple(fetching.origin(str(each)) for each in asked)
+        return {"origins": list(world.public_origins)}
 
     @app.post("/latency")
     def latency() -> dict[str, Any]:
@@ -216,7 +225,9 @@ def _wanted_posts(world: World) -> Callable[[ReceivedPost], bool]:
     member, platform = _member(world), request.args.get("platform")
 
     def wanted(post: ReceivedPost) -> bool:
-        return member in (None, post.member) and platform in (None, post.platform)
+        # A page's posts are found by the page's id, whoever of its people wrote them.
+        whose = member in (None, post.member, post.author)
+        return whose and platform in (None, post.platform)
 
     return wanted
 

@@ -67,9 +67,7 @@ class Delivery:
 
     def _changed(self, answer: Answer | None, order: Order) -> Answer | None:
         if order.kind == "no_id" and answer is not None:
-            name = self._platform.id_header.lower()
-            kept = [(key, value) for key, value in answer.headers if key.lower() != name]
-            return replace(answer, headers=kept)
+            return _without_id(answer, self._platform)
         if order.kind != "status":
             return answer
         status = int(order.value)
@@ -125,6 +123,19 @@ class Delivery:
         seen.status = answer.status
         self._wire.send(_bytes_of(answer))
         return True
+
+
+def _without_id(answer: Answer, platform: Platform) -> Answer:
+    name = platform.id_header.lower()
+    kept = [(key, value) for key, value in answer.headers if key.lower() != name]
+    if not platform.id_fields or not answer.body.startswith(b"{"):
+        return replace(answer, headers=kept)
+    body = json.loads(answer.body)
+    for place in (body, body.get("data")):
+        if isinstance(place, dict):
+            for field in platform.id_fields:
+                place.pop(field, None)
+    return replace(answer, headers=kept, body=json.dumps(body).encode())
 
 
 def _bytes_of(answer: Answer | None) -> bytes:

@@ -15,7 +15,7 @@ Order          What the client meets                                       ``acc
                that long between two bytes of it
 ``hold``       the answer after ``POST /_control/release``                 true
 ``half_body``  a Content-Length the body does not reach                    true
-``no_id``      success without the header that names the new post          true
+``no_id``      success without the new post's id, in header or body         true
 ``revoke``     the token of the request is revoked, then the answer        true
 =============  ==========================================================  =================
 """

@@ -11,9 +11,13 @@ from .world import World
 _PLATFORMS = (LinkedIn,)
 
 
-def build() -> tuple[World, Mounts]:
-    """A new world with every platform in it, and the table that leads to them."""
+def build(public_origins: tuple[str, ...] = ()) -> tuple[World, Mounts]:
+    """A new world with every platform in it, and the table that leads to them.
+
+    ``public_origins`` are addresses that platforms may fetch media from, see ``fetching.py``.
+    """
     world = World()
+    world.public_origins = public_origins
     for platform in _PLATFORMS:
         world.add_platform(platform(world))
     return world, Mounts(world, control_app(world), pages_app(world))

@@ -109,8 +109,8 @@ class Connection(BaseHTTPRequestHandler):
         caller = platform.caller(call)
         action = action_of(call.query)
         order = world.orders.take(call.host, call.method, call.path, action, caller.member)
-        if order and order.kind == "revoke" and call.authorization:
-            token = call.authorization.partition(" ")[2]
+        token = caller.token or (call.authorization or "").partition(" ")[2]
+        if order and order.kind == "revoke" and token:
             platform.end_tokens("revoked", member=None, token=token)
         seen = SeenRequest(
             number=next(world.request_numbers),

@@ -39,6 +39,8 @@ class Caller:
 
     member: str | None = None
     subject: str | None = None
+    #: The request's token where it is not in the Authorization header; the order ``revoke`` ends it.
+    token: str | None = None
 
 
 class Platform(Protocol):
@@ -46,8 +48,11 @@ class Platform(Protocol):
 
     name: str
     title: str
-    #: The answer header that carries a new post's id; the order ``no_id`` removes it.
+    #: The answer header that carries a new post's id; the order ``no_id`` removes it. Empty where
+    #: the id is in the body only.
     id_header: str
+    #: Names of the id in a JSON body, at the top or inside ``data``; ``no_id`` removes these too.
+    id_fields: tuple[str, ...]
     #: The real host names, each with the WSGI application that stands for it.
     hosts: dict[str, WSGIApplication]
 
@@ -95,6 +100,8 @@ class World:
         self.post_by_urn: dict[str, ReceivedPost] = {}
         self.media: dict[str, Media] = {}
         self.platforms: dict[str, Platform] = {}
+        #: Origins that platforms may fetch media from although they are not public.
+        self.public_origins: tuple[str, ...] = ()
         #: Seconds every platform answer takes at least.
         self.latency = 0.0
         #: Guards what several requests may change at once; held for moments, never over I/O.

@@ -28,6 +28,7 @@ class LinkedIn:
     name = "linkedin"
     title = authorize.TITLE
     id_header = "x-restli-id"
+    id_fields: tuple[str, ...] = ()
 
     def __init__(self, world: World) -> None:
         self._world = world
