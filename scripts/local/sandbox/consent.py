@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Response, request
 
@@ -16,18 +16,34 @@ class Decision:
 
     choice: str
     member: Member
+    #: The form's boxes by field name. A field that is not here was not asked.
+    boxes: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def ticked(self, value: str, name: str = "scope") -> bool:
+        """Whether this box was left ticked; all are where the poster says nothing of them."""
+        return name not in self.boxes or value in self.boxes[name]
 
 
 def show(
-    people: People, platform: str, app: str, scopes: dict[str, str], refusals: dict[str, str]
+    people: People,
+    platform: str,
+    app: str,
+    scopes: dict[str, str],
+    refusals: dict[str, str],
+    *,
+    untick: bool = False,
 ) -> Response:
-    """The form. ``refusals`` maps values of the field ``decision`` to button texts."""
+    """The form. ``refusals`` maps values of the field ``decision`` to button texts.
+
+    With ``untick`` each scope has a box that may be unticked.
+    """
     return page(
         "consent.html",
         platform=platform,
         app=app,
         scopes=scopes,
         refusals=refusals,
+        untick=untick,
         members=people.shown_on_consent_page(),
     )
 
@@ -42,7 +58,15 @@ def read(people: People) -> Decision | None:
         member: Member | None = people.add(request.form.get("name") or None)
     else:
         member = people.get(people.find(identity) or "")
-    return Decision(request.form.get("decision", ""), member) if member else None
+    if member is None:
+        return None
+    return Decision(request.form.get("decision", ""), member, _boxes())
+
+
+def _boxes() -> dict[str, frozenset[str]]:
+    # A form with every box unticked sends none; "boxes" tells it from a poster who sends none.
+    names = {*request.form.getlist("boxes"), *({"scope"} & set(request.form))}
+    return {name: frozenset(request.form.getlist(name)) for name in names}
 
 
 def refuse(platform: str, why: str, status: int = 400) -> Response:
