@@ -15,6 +15,7 @@ from PIL import Image
 from local.sandbox.driver import Caller, Sandbox
 from local.sandbox.registry import build
 from local.sandbox.server import SandboxServer
+from local.sandbox.x.calling import AppCaller, XCaller
 
 VETTED = [
     "openid",
@@ -79,6 +80,38 @@ def vetted(sandbox: Sandbox, page: str) -> Caller:
     return sandbox.caller(client_id=client_id, member=member, scopes=VETTED)
 
 
+@pytest.fixture
+def x_app(sandbox: Sandbox) -> AppCaller:
+    """A confidential X app on self-serve access."""
+    caller = AppCaller(
+        sandbox,
+        f"x-app-{secrets.token_hex(4)}",
+        secrets.token_hex(8),
+        "https://lin.example/api/x/callback",
+    )
+    sandbox.tell(
+        "apps",
+        platform="x",
+        client_id=caller.client_id,
+        client_secret=caller.client_secret,
+        redirect_uris=[caller.redirect_uri],
+        name="Lin <b>test</b>",
+    )
+    return caller
+
+
+@pytest.fixture
+def xan(sandbox: Sandbox, x_app: AppCaller) -> XCaller:
+    """A member with X tokens nobody else uses."""
+    return XCaller.new(sandbox, client_id=x_app.client_id, name="Xan Example")
+
+
+@pytest.fixture
+def xia(sandbox: Sandbox, x_app: AppCaller) -> XCaller:
+    """Another member of the same X app."""
+    return XCaller.new(sandbox, client_id=x_app.client_id, name="Xia Example")
+
+
 @pytest.fixture(scope="session")
 def png() -> bytes:
     data = io.BytesIO()
@@ -94,8 +127,11 @@ def pdf() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def mp4() -> Callable[[int, float], bytes]:
-    """Make an MP4 of so many bytes and seconds: one video track described, its data all zeros."""
+def mp4() -> Callable[..., bytes]:
+    """Make an MP4 of so many bytes and seconds: one video track described, its data all zeros.
+
+    ``codec`` (``avc1`` is H.264) and ``size_in_pixels`` can be given.
+    """
     return _mp4
 
 
@@ -104,23 +140,29 @@ def _box(kind: bytes, *content: bytes) -> bytes:
     return struct.pack(">I", len(body) + 8) + kind + body
 
 
-def _mp4(size: int, seconds: float = 5.0) -> bytes:
-    # ISO/IEC 14496-12: times are in thousandths of a second, the track is 64 by 48 pixels.
+def _mp4(
+    size: int,
+    seconds: float = 5.0,
+    codec: bytes = b"mp4v",
+    size_in_pixels: tuple[int, int] = (64, 48),
+) -> bytes:
+    # ISO/IEC 14496-12: times are in thousandths of a second.
+    width, height = size_in_pixels
     length = struct.pack(">I", int(seconds * 1000))
     matrix = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
     scale = bytes(12) + struct.pack(">I", 1000) + length
     volume = struct.pack(">IH10x", 0x10000, 0x100)
     movie = _box(b"mvhd", scale, volume, matrix, bytes(24), struct.pack(">I", 2))
-    shape = struct.pack(">II", 64 << 16, 48 << 16)
+    shape = struct.pack(">II", width << 16, height << 16)
     track = _box(
         b"tkhd", b"\0\0\0\7", bytes(8), b"\0\0\0\1", bytes(4), length, bytes(16), matrix, shape
     )
-    pixels = struct.pack(">HHIIIH", 64, 48, 72 << 16, 72 << 16, 0, 1)
-    codec = _box(b"mp4v", bytes(6), b"\0\1", bytes(16), pixels, bytes(32), b"\0\x18\xff\xff")
+    pixels = struct.pack(">HHIIIH", width, height, 72 << 16, 72 << 16, 0, 1)
+    entry = _box(codec, bytes(6), b"\0\1", bytes(16), pixels, bytes(32), b"\0\x18\xff\xff")
     one = b"\0\0\0\1"
     table = _box(
         b"stbl",
-        _box(b"stsd", bytes(4), one, codec),
+        _box(b"stsd", bytes(4), one, entry),
         _box(b"stts", bytes(4), one, one, length),
         _box(b"stsc", bytes(4), one, one, one, one),
         _box(b"stsz", bytes(4), struct.pack(">I", 1000), one),
