@@ -7,8 +7,9 @@ from .linkedin import LinkedIn
 from .mounting import Mounts
 from .pages import pages_app
 from .world import World
+from .x import X
 
-_PLATFORMS = (LinkedIn,)
+_PLATFORMS = (LinkedIn, X)
 
 
 def build(public_origins: tuple[str, ...] = ()) -> tuple[World, Mounts]:
