@@ -7,12 +7,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 from .mounting import Answer
 from .orders import Order
 from .records import SeenRequest
 from .wire import Wire
-from .world import Platform, World
+from .world import HasOwnFaults, Platform, World
 
 logger = logging.getLogger("sandbox")
 
@@ -71,14 +72,18 @@ class Delivery:
         if order.kind != "status":
             return answer
         status = int(order.value)
-        body = order.body
-        if body is None:
-            body = {"status": status, "message": HTTPStatus(status).phrase}
+        named: dict[str, str] = {"Content-Type": "application/json"}
+        body: Any = {"status": status, "message": HTTPStatus(status).phrase}
+        if isinstance(self._platform, HasOwnFaults):
+            own, body = self._platform.fault(status, self._seen.member)
+            named |= own
+        if order.body is not None:
+            body = order.body
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        headers = [("Content-Type", "application/json"), *order.headers.items()]
+        named |= order.headers
         if order.retry_after is not None:
-            headers.append(("Retry-After", order.retry_after))
-        return Answer(status, headers, data)
+            named["Retry-After"] = order.retry_after
+        return Answer(status, list(named.items()), data)
 
     def _fault(self, order: Order, answer: Answer | None) -> bool:
         wire = self._wire

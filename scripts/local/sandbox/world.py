@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .clock import Clock
 from .ledger import Ledger
@@ -84,6 +84,14 @@ class Platform(Protocol):
 
     def reset(self) -> None:
         """Forget apps, tokens and uploads."""
+
+
+@runtime_checkable
+class HasOwnFaults(Protocol):
+    """A platform that says what an ordered ``status`` looks like in its own words."""
+
+    def fault(self, status: int, member: str | None) -> tuple[dict[str, str], Any]:
+        """Headers and JSON body of such an answer; an order's own headers and body win."""
 
 
 class World:

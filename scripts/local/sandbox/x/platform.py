@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -13,7 +14,7 @@ from local.sandbox.world import Call, Caller
 
 from . import authorize, errors, gateway, identity, media, oauth, photos, posts, reading
 from .gateway import bearer, window_key
-from .limits import QUARTER
+from .limits import PER_USER, QUARTER, Spent
 from .showing import check_metrics
 from .state import State
 from .tokens import POSTING, App, Code, Token
@@ -30,7 +31,7 @@ class X:
     name = "x"
     title = authorize.TITLE
     id_header = ""
-    id_fields = ("id", "edit_history_tweet_ids", "edit_history_post_ids")
+    id_fields: tuple[str, ...] = ("id", "edit_history_tweet_ids", "edit_history_post_ids")
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -159,6 +160,16 @@ class X:
             else:
                 each.expires = self._state.now(each.member)
         return len(chosen)
+
+    def fault(self, status: int, member: str | None) -> tuple[dict[str, str], Any]:
+        """See ``world.HasOwnFaults``: a problem document; with 429 the window that is used up."""
+        named = {401: "Unauthorized", 402: "CreditsDepleted", 429: "Too Many Requests"}
+        title = named.get(status) or HTTPStatus(status).phrase
+        headers = {"Content-Type": "application/problem+json"}
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            until = int(self._state.now(member)) + QUARTER
+            headers |= Spent(PER_USER["posts.create"], 0, until).headers("x-rate-limit")
+        return headers, errors.XError(status, title, title).body()
 
     def set_quota_used(self, member: str, used: int) -> None:
         """Creates in the running fifteen minutes."""
