@@ -15,7 +15,9 @@ from PIL import Image
 from local.sandbox.driver import Caller, Sandbox
 from local.sandbox.registry import build
 from local.sandbox.server import SandboxServer
+from local.sandbox.tiktok.driver import TikToker
 from local.sandbox.x.calling import AppCaller, XCaller
+from tests.sandbox.tiktok_files import FileServer, file_server
 
 VETTED = [
     "openid",
@@ -173,3 +175,39 @@ def _mp4(
     start = _box(b"ftyp", b"isom\0\0\2\0isomiso2mp41")
     start += _box(b"moov", movie, _box(b"trak", track, media))
     return start + _box(b"mdat", bytes(size - len(start) - 8))
+
+
+@pytest.fixture(scope="session")
+def one_server() -> Iterator[FileServer]:
+    with file_server() as server:
+        yield server
+
+
+@pytest.fixture
+def serving(sandbox: Sandbox, one_server: FileServer) -> FileServer:
+    """A file server that the platforms may fetch from, with nothing on it yet."""
+    one_server.clear()
+    sandbox.tell("origins", origins=[one_server.url])
+    return one_server
+
+
+@pytest.fixture
+def tiktok(sandbox: Sandbox, serving: FileServer) -> dict[str, str]:
+    """An audited TikTok app that may let TikTok pull from the file server."""
+    fields = {"client_id": f"tt-{secrets.token_hex(4)}", "client_secret": secrets.token_hex(8)}
+    uri = "https://lin.example/api/tiktok/callback"
+    more = {"redirect_uris": [uri], "verified_prefixes": [f"{serving.url}/media/"]}
+    sandbox.tell("apps", platform="tiktok", **fields, **more)
+    return fields | {"redirect_uri": uri}
+
+
+@pytest.fixture
+def tia(sandbox: Sandbox, tiktok: dict[str, str]) -> TikToker:
+    """A member of TikTok nobody else uses, with a token for everything."""
+    return TikToker.new(sandbox, client_id=tiktok["client_id"], name="Tia Example")
+
+
+@pytest.fixture
+def tom(sandbox: Sandbox, tiktok: dict[str, str]) -> TikToker:
+    """Another member of the same app."""
+    return TikToker.new(sandbox, client_id=tiktok["client_id"], name="Tom Example")

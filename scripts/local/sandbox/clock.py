@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 
@@ -15,6 +16,11 @@ class Clock:
         self._lock = threading.Lock()
         self._for_all = 0.0
         self._for_member: dict[str, float] = defaultdict(float)
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_advance(self, then: Callable[[], None]) -> None:
+        """Call ``then`` whenever time was moved, for platforms where something is due then."""
+        self._listeners.append(then)
 
     def now(self, member: str | None = None) -> float:
         """Seconds since the epoch (UTC), as seen by this member."""
@@ -37,6 +43,8 @@ class Clock:
                 self._for_all += seconds
             else:
                 self._for_member[member] += seconds
+        for then in self._listeners:
+            then()
 
     def reset(self) -> None:
         """Back to real time for everybody."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from .control import control_app
+from .facebook import Facebook
 from .linkedin import LinkedIn
 from .mounting import Mounts
 from .pages import pages_app
+from .tiktok import TikTok
 from .world import World
 from .x import X
 
-_PLATFORMS = (LinkedIn, X)
+_PLATFORMS = (LinkedIn, TikTok, X, Facebook)
 
 
 def build(public_origins: tuple[str, ...] = ()) -> tuple[World, Mounts]:
