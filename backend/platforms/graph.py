@@ -6,10 +6,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-from ..core.errors import NoAnswer
+from ..core.errors import NoAnswer, Rejected
 from ..core.ports import Answer, PlatformDoor
 from .graph_errors import Own, raise_for
 
@@ -34,11 +34,6 @@ def version_ends(version: str) -> date | None:
 def app_secret_proof(token: str, secret: str) -> str:
     """The proof that a call comes from the app's server: HMAC-SHA256 of the token under the app's secret, in hex."""
     return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
-
-
-def upload_headers(token: str) -> dict[str, str]:
-    """How the addresses that take bytes want a token."""
-    return {"Authorization": f"OAuth {token}"}
 
 
 class Graph:
@@ -93,6 +88,31 @@ class Graph:
         raise_for(answer, committing=committing, title=self._title, own=self._own)
         return answer
 
+    def upload(
+        self, method: str, url: str, token: str, *, headers: Mapping[str, str] | None = None, body: bytes | BinaryIO | None = None
+    ) -> Answer:  # fmt: skip
+        """One call to an address that takes bytes, which wants the token in its own way: an upload session below `address`,
+        or what Meta named. Raises Rejected for an address outside Meta: a token goes nowhere else."""
+        if not _is_meta(url):
+            raise Rejected(
+                f"{self._title} named an upload address outside Meta.",
+                error_class="unexpected_upload_url",
+            )
+        answer = self._door.send(
+            method,
+            url,
+            params=self._proof(token) if url.startswith(f"{self.address}/") else None,
+            headers={"Authorization": f"OAuth {token}", **(headers or {})},
+            body=body,
+        )
+        raise_for(answer, committing=False, title=self._title, own=self._own)
+        return answer
+
+    @property
+    def address(self) -> str:
+        """Where the API of this version is."""
+        return f"{self._host}/{self._version}"
+
     def get(self, path: str, token: str, **params: str) -> dict[str, Any]:
         """What a GET answers."""
         return self.read(self.send("GET", path, token, params=params))
@@ -122,6 +142,15 @@ class Graph:
 
     def _proof(self, token: str) -> dict[str, str]:
         return {"appsecret_proof": app_secret_proof(token, self._secret)} if self._secret else {}
+
+
+def _is_meta(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return parts.scheme == "https" and host.endswith((".facebook.com", ".instagram.com"))
 
 
 def _next_page(body: Mapping[str, Any]) -> dict[str, str]:

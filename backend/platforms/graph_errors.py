@@ -190,7 +190,7 @@ def _wait(answer: Answer) -> float | None:
     """The seconds to wait: `estimated_time_to_regain_access` (minutes, of several use cases the longest). A Retry-After is
     not documented; where there is one it counts. None without either."""
     minutes = [
-        entry["estimated_time_to_regain_access"]
+        float(entry["estimated_time_to_regain_access"])
         for entries in _json(answer.headers.get("x-business-use-case-usage")).values()
         for entry in (entries if isinstance(entries, list) else ())
         if isinstance(entry, dict)
