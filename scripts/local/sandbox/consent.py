@@ -23,6 +23,11 @@ class Decision:
         """Whether this box was left ticked; all are where the poster says nothing of them."""
         return name not in self.boxes or value in self.boxes[name]
 
+    def left(self, value: str, name: str) -> bool:
+        """Like ``ticked``; what the page did not show counts as ticked too."""
+        shown = request.form.getlist(f"{name}_shown")
+        return self.ticked(value, name) or bool(shown and value not in shown)
+
 
 def show(
     people: People,
@@ -32,10 +37,12 @@ def show(
     refusals: dict[str, str],
     *,
     untick: bool = False,
+    pages: dict[str, str] | None = None,
 ) -> Response:
     """The form. ``refusals`` maps values of the field ``decision`` to button texts.
 
-    With ``untick`` each scope has a box that may be unticked.
+    With ``untick`` each scope has a box that may be unticked; ``pages`` (id to name) have boxes
+    too, whosever they are: the page cannot know who will be chosen.
     """
     return page(
         "consent.html",
@@ -44,6 +51,7 @@ def show(
         scopes=scopes,
         refusals=refusals,
         untick=untick,
+        pages=pages or {},
         members=people.shown_on_consent_page(),
     )
 
@@ -65,7 +73,7 @@ def read(people: People) -> Decision | None:
 
 def _boxes() -> dict[str, frozenset[str]]:
     # A form with every box unticked sends none; "boxes" tells it from a poster who sends none.
-    names = {*request.form.getlist("boxes"), *({"scope"} & set(request.form))}
+    names = {*request.form.getlist("boxes"), *({"scope", "page"} & set(request.form))}
     return {name: frozenset(request.form.getlist(name)) for name in names}
 
 
