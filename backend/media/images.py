@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from PIL import Image
@@ -17,10 +18,14 @@ from backend.core.ports import Inspected
 MAX_PIXELS = 40_000_000
 _LIMIT = f"the {MAX_PIXELS // 1_000_000} million that are accepted"
 
+# Pillow takes memory in blocks of 16 MB, which the C library keeps for later; blocks above 32 MB go back to the system at
+# once. The same as the documented PILLOW_BLOCK_SIZE, which would have to be set before the first import.
+Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined]
+
 Make = Callable[..., Inspected]
 
-_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
+ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)
 _FAULTS = (
     OSError,
     SyntaxError,
@@ -34,8 +39,9 @@ _FAULTS = (
 )
 # Pillow's own limit, far above ours; the warning where warnings are errors.
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-# The largest image takes 160 MB while it is decoded; several at once could exhaust a small server.
-_one_at_a_time = threading.Lock()
+# The largest image takes 160 MB while it is decoded, and as much again while it is turned; several at once could exhaust
+# a small server.
+one_at_a_time = threading.Lock()
 
 
 def jpeg(file: BinaryIO, make: Make) -> Inspected:
@@ -65,37 +71,47 @@ def gif(file: BinaryIO, make: Make) -> Inspected:
     return _still(file, "GIF", make)
 
 
-def _still(file: BinaryIO, form: str, make: Make) -> Inspected:
+@contextmanager
+def opened(file: BinaryIO, form: str) -> Iterator[Image.Image]:
+    """The picture, not decoded yet. Raises MediaRejected when it is too large, and for whatever is found broken inside."""
     file.seek(0)
     try:
         with Image.open(file, formats=(form,)) as image:
-            width, height = image.size
-            _check_size(width, height)
-            moves = form != "JPEG" and getattr(image, "n_frames", 1) > 1
-            if moves and form != "GIF":
-                raise MediaRejected(
-                    f"This {form} image is animated, which platforms do not show. Save it as GIF or MP4."
-                )
-            image.seek(0)
-            with _one_at_a_time:
-                if form == "JPEG":
-                    # Decodes at an eighth of the size: all bytes are read, a 64th of the memory used.
-                    image.draft(None, (1, 1))
-                image.load()
-            if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
-                width, height = height, width
+            _check_size(*image.size)
+            yield image
     except _BOMBS:
-        problem = MediaRejected(f"This image has far more than {_LIMIT}; make it smaller.")
+        raise MediaRejected(f"This image has far more than {_LIMIT}; make it smaller.") from None
     except _FAULTS:
-        problem = MediaRejected(f"This {form} image is damaged or cut off. Export it again.")
-    else:
-        return make(
-            kind="gif" if moves else "image",
-            mime=f"image/{form.lower()}",
-            width=width,
-            height=height,
-        )
-    raise problem
+        raise MediaRejected(f"This {form} image is damaged or cut off. Export it again.") from None
+
+
+def moving(image: Image.Image, form: str) -> bool:
+    """Whether it has more than one frame. What cameras put behind a JPEG is none."""
+    return form != "JPEG" and getattr(image, "n_frames", 1) > 1
+
+
+def _still(file: BinaryIO, form: str, make: Make) -> Inspected:
+    with opened(file, form) as image:
+        width, height = image.size
+        moves = moving(image, form)
+        if moves and form != "GIF":
+            raise MediaRejected(
+                f"This {form} image is animated, which platforms do not show. Save it as GIF or MP4."
+            )
+        image.seek(0)
+        with one_at_a_time:
+            if form == "JPEG":
+                # Decodes at an eighth of the size: all bytes are read, a 64th of the memory used.
+                image.draft(None, (1, 1))
+            image.load()
+        if image.getexif().get(ORIENTATION) in SIDEWAYS:
+            width, height = height, width
+    return make(
+        kind="gif" if moves else "image",
+        mime=f"image/{form.lower()}",
+        width=width,
+        height=height,
+    )
 
 
 def _check_size(width: int, height: int) -> None:
