@@ -59,6 +59,16 @@ def answer(code: str, message: str, status: int) -> Response:
     return Response(body, status, content_type="application/json; charset=utf-8")
 
 
+def of_status(status: int) -> dict[str, Any]:
+    """The body an ordered status comes with; what else 403 may mean is up to who orders it."""
+    codes = {401: "access_token_invalid", 403: "spam_risk_user_banned_from_posting"}
+    codes |= {429: "rate_limit_exceeded"}
+    if status < 400:
+        return envelope({})
+    code = "internal_error" if status >= 500 else codes.get(status, "invalid_params")
+    return envelope({}, code, "as ordered")
+
+
 def install(app: Flask) -> None:
     """Every error in the envelope; a path without its slash at the end is not there."""
 

@@ -204,6 +204,10 @@ class TikTok:
         for publication in list(self._state.publications.values()):
             settle(self._state, publication)
 
+    def fault(self, status: int, member: str | None) -> tuple[dict[str, str], dict[str, Any]]:
+        """No headers: none are documented, not even with 429."""
+        return {}, errors.of_status(status)
+
     def reset(self) -> None:
         """Forget apps, tokens and publications."""
         self._state.reset()

@@ -95,10 +95,11 @@ def read_photo_info(me: Session, body: Fields, creator: Creator, *, direct: bool
 def _privacy_level(me: Session, info: Fields, creator: Creator) -> str:
     branded = info.flag("brand_content_toggle")
     info.flag("brand_organic_toggle")
-    if not info.has("privacy_level"):
+    level = info.text("privacy_level")
+    if level not in PRIVACY_LEVELS:
         # Row 7.
-        raise TikTokError("invalid_param", f"{info.path('privacy_level')}: is required")
-    level = info.choice("privacy_level", PRIVACY_LEVELS)
+        why = f"must be {' or '.join(PRIVACY_LEVELS)}"
+        raise TikTokError("invalid_param", f"{info.path('privacy_level')}: {why}")
     if not me.app.audited and (level != "SELF_ONLY" or not creator.private):
         # Row 8.
         message = "Unaudited clients can only post to private accounts, for the owner only."
