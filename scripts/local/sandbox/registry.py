@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .control import control_app
 from .facebook import Facebook
+from .instagram import Instagram
 from .linkedin import LinkedIn
 from .mounting import Mounts
 from .pages import pages_app
@@ -11,7 +12,7 @@ from .tiktok import TikTok
 from .world import World
 from .x import X
 
-_PLATFORMS = (LinkedIn, TikTok, X, Facebook)
+_PLATFORMS = (LinkedIn, TikTok, X, Facebook, Instagram)
 
 
 def build(public_origins: tuple[str, ...] = ()) -> tuple[World, Mounts]:
