@@ -24,6 +24,14 @@ def memory_mb(pids: list[int], kind: str) -> float:
     return sum(int(match[1]) for match in found if match) / MEGABYTE
 
 
+def peak_mb() -> float:
+    """The most memory that this very process ever had ("VmHWM"), in MB (2**20 bytes)."""
+    match = re.search(r"^VmHWM:\s+(\d+) kB$", (PROC / "self/status").read_text(), re.MULTILINE)
+    if match is None:
+        raise LookupError("this system tells no peak of memory")
+    return int(match[1]) / MEGABYTE
+
+
 def cpu_seconds(pids: list[int]) -> float:
     """The processor time that they used so far, in seconds."""
     total = 0
