@@ -153,9 +153,7 @@ def test_row_02_a_code_lives_for_thirty_seconds(sandbox: Sandbox, x_app: AppCall
 
 
 @pytest.mark.parametrize("uri", ["https://lin.example/api/x/callback/", "https://lin.example/"])
-def test_row_02_a_code_with_another_redirect_address_is_refused(
-    x_app: AppCaller, uri: str
-) -> None:
+def test_row_02_a_code_with_another_redirect_address_is_refused(x_app: AppCaller, uri: str) -> None:
     answer = x_app.exchange(x_app.code(), redirect_uri=uri)
     assert_oauth_error(answer, 400, "invalid_request")
 
@@ -335,9 +333,7 @@ def test_a_renamed_member_keeps_the_id(sandbox: Sandbox, xan: XCaller) -> None:
 
 
 @pytest.mark.parametrize("scopes", [["users.read"], ["tweet.read"]])
-def test_who_i_am_needs_both_scopes(
-    sandbox: Sandbox, x_app: AppCaller, scopes: list[str]
-) -> None:
+def test_who_i_am_needs_both_scopes(sandbox: Sandbox, x_app: AppCaller, scopes: list[str]) -> None:
     caller = XCaller.new(sandbox, client_id=x_app.client_id, scopes=scopes)
     assert caller.call("GET", "/2/users/me").status_code == 403
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -63,7 +64,8 @@ class Windows:
             allowed = used < limit
             used += allowed
             self._open[key] = (start, used)
-        return Spent(limit, limit - used, int(start + seconds), allowed)
+        # Rounded up: who waits until then is never too early.
+        return Spent(limit, limit - used, math.ceil(start + seconds), allowed)
 
     def set_used(self, key: str, used: int, seconds: int, member: str | None = None) -> None:
         """Pretend that ``used`` requests were made in the running window."""
