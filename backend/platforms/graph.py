@@ -101,7 +101,7 @@ class Graph:
         answer = self._door.send(
             method,
             url,
-            params=self._proof(token) if url.startswith(f"{self.address}/") else None,
+            params=self._proof(token),
             headers={"Authorization": f"OAuth {token}", **(headers or {})},
             body=body,
         )
