@@ -10,7 +10,7 @@ import binascii
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -48,14 +48,16 @@ def _origin(number: int, url: str) -> str:
 
 Origins = Annotated[tuple[str, ...], NoDecode]
 
+_READING = SettingsConfigDict(
+    env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True,
+    case_sensitive=False, populate_by_name=True,
+)  # fmt: skip
+
 
 class Settings(BaseSettings):
     """What this process was told. Secrets are SecretStr: they do not show in logs or tracebacks."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True,
-        case_sensitive=False, populate_by_name=True,
-    )  # fmt: skip
+    model_config = _READING
 
     app_env: Literal["development", "production"] = "production"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -68,18 +70,6 @@ class Settings(BaseSettings):
     public_url: str
     frontend_origins: Origins
     token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
-
-    linkedin_client_id: str | None = Field(
-        default=None, validation_alias=AliasChoices("LINKEDIN_CLIENT_ID", "CLIENT_ID")
-    )
-    linkedin_client_secret: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("LINKEDIN_CLIENT_SECRET", "CLIENT_SECRET")
-    )
-    linkedin_redirect_url: str | None = Field(
-        default=None, validation_alias=AliasChoices("LINKEDIN_REDIRECT_URL", "REDIRECT_URL")
-    )
-    linkedin_read_back: bool = False
-    linkedin_version: str = Field(default="202609", pattern=r"^20\d{4}$")
 
     writer_space: str | None = None
     hugging_key: SecretStr | None = None
@@ -143,10 +133,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
-        if bool(self.linkedin_client_id) != bool(self.linkedin_client_secret):
-            raise ValueError(
-                "LINKEDIN_CLIENT_ID and LINKEDIN_CLIENT_SECRET go together: one of them is missing"
-            )
         if self.platform_timeout_seconds >= self.publish_lease_seconds:
             raise ValueError(
                 "PLATFORM_TIMEOUT_SECONDS must stay below PUBLISH_LEASE_SECONDS, or a slow answer outlives its lease"
@@ -166,11 +152,6 @@ class Settings(BaseSettings):
                 raise ValueError(f"with APP_ENV=production: {'; '.join(refused)}")
         return self
 
-    @property
-    def linkedin_redirect_uri(self) -> str:
-        """Where LinkedIn sends the browser back; registered with the app, character by character."""
-        return self.linkedin_redirect_url or f"{self.public_url}/api/platforms/linkedin/callback"
-
     def token_key_bytes(self) -> tuple[bytes, ...]:
         """The sealing keys, newest first, 32 bytes each."""
         values = (key.get_secret_value() for key in self.token_keys)
@@ -179,14 +160,54 @@ class Settings(BaseSettings):
         )
 
 
+class PlatformSettings(BaseSettings):
+    """What one platform is told. A platform's own subclass sits beside its class and says how its variables begin
+    (`class XSettings(PlatformSettings, env_prefix="X_")`), or names one by `validation_alias`."""
+
+    model_config = _READING
+
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    # where the platform sends browsers back, when that is not PUBLIC_URL + /api/platforms/<platform>/callback
+    redirect_url: str | None = None
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> PlatformSettings:
+        if bool(self.client_id) != bool(self.client_secret):
+            names = (variable_of(type(self), name) for name in ("client_id", "client_secret"))
+            raise ValueError(f"{' and '.join(names)} go together: one of them is missing")
+        return self
+
+    @property
+    def secret(self) -> str:
+        """The client secret in the clear, empty without one."""
+        return self.client_secret.get_secret_value() if self.client_secret else ""
+
+
+Read = TypeVar("Read", bound=BaseSettings)
+
+
+def variable_of(settings: type[BaseSettings], field: str) -> str:
+    """The environment variable of a field, by its first name."""
+    alias = settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        alias = str(alias.choices[0])
+    return str(alias or f"{settings.model_config.get('env_prefix', '')}{field}").upper()
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the environment (and `.env`). Raises SettingsError with one line per variable, without any value."""
+    return read_settings(Settings, **overrides)
+
+
+def read_settings(settings: type[Read], **overrides: Any) -> Read:
+    """The same for any class of settings, a platform's too."""
     try:
-        return Settings(**overrides)
+        return settings(**overrides)
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):
-            name = str(problem["loc"][0]).upper() if problem["loc"] else "the environment"
+            name = _named(settings, str(problem["loc"][0])) if problem["loc"] else "the environment"
             message = (
                 "is missing"
                 if problem["type"] == "missing"
@@ -196,3 +217,8 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             "Lin cannot start:\n" + "\n".join(lines) + "\nSee .env.example."
         ) from None
+
+
+def _named(settings: type[BaseSettings], place: str) -> str:
+    """The variable at fault. pydantic tells a field by its alias where it has one."""
+    return variable_of(settings, place) if place in settings.model_fields else place.upper()

@@ -16,7 +16,7 @@ def create() -> Flask:
     """The application from the environment. Ends the process with a readable message when it cannot be used."""
     try:
         settings = load_settings()
+        configure(settings.log_level)
+        return create_app(build(settings))
     except SettingsError as error:
         sys.exit(str(error))
-    configure(settings.log_level)
-    return create_app(build(settings))

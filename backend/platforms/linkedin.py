@@ -10,26 +10,65 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+
 from ..core.errors import NoAnswer
-from ..core.ports import (
-    Answer,
+from ..core.platform_contract import (
     Content,
+    Granted,
     Identity,
-    PlatformDoor,
+    Notes,
+    Part,
     Published,
+    Rendering,
     Seen,
     Tokens,
     Violation,
 )
+from ..core.ports import Answer, PictureLimits, PlatformDoor
+from ..settings import PlatformSettings
+from .limits import limit_violations
 from .linkedin_errors import post_url, raise_for, raise_for_oauth
 from .linkedin_media import LinkedInMedia
 from .linkedin_reading import READ_BACK_SCOPE, seen_posts
 from .little_text import escape
+from .options import option_violations
 
 log = logging.getLogger("lin.platforms.linkedin")
+
+
+class LinkedInSettings(PlatformSettings, env_prefix="LINKEDIN_"):
+    """LINKEDIN_…; the names CLIENT_ID, CLIENT_SECRET and REDIRECT_URL are accepted as well."""
+
+    client_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("LINKEDIN_CLIENT_ID", "CLIENT_ID")
+    )
+    client_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("LINKEDIN_CLIENT_SECRET", "CLIENT_SECRET")
+    )
+    redirect_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("LINKEDIN_REDIRECT_URL", "REDIRECT_URL")
+    )
+    version: str = Field(default="202609", pattern=r"^20\d{4}$")
+    read_back: bool = False
+    # LinkedIn needs a few seconds until an uploaded picture can be used
+    media_grace_seconds: float = Field(default=4.0, ge=0, le=60)
+
+
+class LinkedInOptions(BaseModel):
+    """What a target may say about a LinkedIn post."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    visibility: Literal["PUBLIC", "CONNECTIONS", "LOGGED_IN"] = Field(
+        default="PUBLIC", description="Who may see the post"
+    )
+    title: str | None = Field(
+        default=None, max_length=400, description="The title of a document or a video; without it the file's name"
+    )  # fmt: skip
 
 
 class LinkedIn:
@@ -45,27 +84,51 @@ class LinkedIn:
     # name and picture need `profile`, the id needs `openid`, posting needs `w_member_social`; the address is not needed
     SCOPES = ("openid", "profile", "w_member_social")
     TEXT_MAX = 3000
-    ALT_TEXT_MAX = 4086
-    VISIBILITIES = ("PUBLIC", "CONNECTIONS", "LOGGED_IN")
-    IMAGES_MAX = 20
+    # an animated GIF goes alone: that several may be sent together is documented for still images only
+    LIMITS: Mapping[str, Any] = {
+        "text": {"max": TEXT_MAX, "counted": "characters"},
+        "media": {
+            "mixed": False,
+            "image": {"max": 20, "fit": True, "max_alt_text": 4086},
+            "gif": {
+                "max": 1, "mimes": ["image/gif"], "max_bytes": 10_000_000, "max_pixels": 36_152_320, "max_alt_text": 4086,
+            },
+            "video": {
+                "max": 1, "mimes": ["video/mp4"], "min_bytes": 75_000, "max_bytes": 500_000_000,
+                "min_seconds": 3, "max_seconds": 1800,
+            },
+            "document": {
+                "max": 1, "max_bytes": 100_000_000, "max_pages": 300,
+                "mimes": [
+                    "application/pdf", "application/msword", "application/vnd.ms-powerpoint",
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                ],
+            },
+        },
+        "options": {"visibility": ["PUBLIC", "CONNECTIONS", "LOGGED_IN"], "title": "text"},
+    }  # fmt: skip
+
+    Settings = LinkedInSettings
+    Options = LinkedInOptions
+    pictures = PictureLimits(
+        ("image/jpeg", "image/png"), max_bytes=10_000_000, max_pixels=36_152_320
+    )
+    one_consent = True
 
     def __init__(
         self,
         door: PlatformDoor,
+        settings: LinkedInSettings,
         *,
-        client_id: str | None,
-        client_secret: str | None,
-        version: str,
-        read_back: bool = False,
-        media_grace_seconds: float = 4.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._door = door
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._version = version
-        self._asked = (*self.SCOPES, READ_BACK_SCOPE) if read_back else self.SCOPES
-        self._media = LinkedInMedia(self._rest, door, media_grace_seconds, pause)
+        self._client_id = settings.client_id
+        self._client_secret = settings.secret
+        self._version = settings.version
+        self._asked = (*self.SCOPES, READ_BACK_SCOPE) if settings.read_back else self.SCOPES
+        self._media = LinkedInMedia(self._rest, door, settings.media_grace_seconds, pause)
 
     @property
     def configured(self) -> bool:
@@ -136,7 +199,15 @@ class LinkedIn:
             scopes=tuple(str(body.get("scope") or "").replace(",", " ").split()),
         )
 
-    def identity(self, tokens: Tokens) -> Identity:
+    def accounts(self, tokens: Tokens) -> Sequence[Granted]:
+        """The member."""
+        return [Granted(self._member(tokens), tokens)]
+
+    def profile(self, tokens: Tokens, identity: Identity) -> Identity:
+        """The member as they are now."""
+        return self._member(tokens)
+
+    def _member(self, tokens: Tokens) -> Identity:
         """The member, from OpenID Connect's userinfo. `sub` is stable for this app; name and picture may change."""
         answer = self._door.send("GET", self.USERINFO, headers=_bearer(tokens))
         raise_for(answer, creating=False)
@@ -169,59 +240,26 @@ class LinkedIn:
 
     # ---------------------------------------------------------------- content
 
-    def render(self, text: str) -> str:
-        """The commentary as it is sent: little text, hashtags kept."""
-        return escape(text)
+    def render(self, content: Content) -> Rendering:
+        """The commentary as it is sent: little text, hashtags kept. It counts as it is read, before escaping."""
+        part = Part(escape(content.text), len(content.text), self.TEXT_MAX)
+        return Rendering((part,), privacy=content.options.get("visibility", "PUBLIC"))
 
     def violations(self, content: Content) -> Sequence[Violation]:
         """What LinkedIn would refuse, before anything is sent. The text counts as it is read, before escaping."""
-        found = []
-        if len(content.text) > self.TEXT_MAX:
-            found.append(
-                Violation(
-                    "text",
-                    f"The text is {len(content.text)} characters long; LinkedIn takes at most {self.TEXT_MAX}.",
-                )
-            )
-        if not content.text.strip() and not content.attachments:
-            found.append(Violation("text", "The post has neither text nor media."))
-        visibility = content.options.get("visibility", "PUBLIC")
-        if visibility not in self.VISIBILITIES:
-            found.append(
-                Violation(
-                    "options.visibility",
-                    f"The visibility must be one of {', '.join(self.VISIBILITIES)}.",
-                )
-            )
-        # an animated GIF goes alone: that several may be sent together is documented for still images only
-        kinds = {a.kind for a in content.attachments}
-        if len(kinds) > 1:
-            found.append(
-                Violation("media", "LinkedIn does not take files of different kinds in one post.")
-            )
-        if "audio" in kinds:
-            found.append(Violation("media", "LinkedIn does not take audio files."))
-        limit = self.IMAGES_MAX if kinds == {"image"} else 1
-        if len(content.attachments) > limit:
-            found.append(
-                Violation("media", f"LinkedIn takes at most {limit} such file(s) in one post.")
-            )
-        found += [
-            Violation(
-                "media.alt_text",
-                f"The alt text is {len(a.alt_text)} characters long; LinkedIn takes at most {self.ALT_TEXT_MAX}.",
-            )
-            for a in content.attachments
-            if a.alt_text and len(a.alt_text) > self.ALT_TEXT_MAX
+        return [
+            *limit_violations("LinkedIn", self.LIMITS, content, self.render(content).parts),
+            *option_violations(LinkedInOptions, content.options),
         ]
-        return found
 
-    def prepare(self, tokens: Tokens, identity: Identity, content: Content) -> dict[str, Any]:
+    def prepare(
+        self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
+    ) -> dict[str, Any]:
         """Upload the media; returns the body of the create call. Repeatable: unused uploads are invisible."""
         author = f"urn:li:person:{identity.external_id}"
         body: dict[str, Any] = {
             "author": author,
-            "commentary": self.render(content.text),
+            "commentary": escape(content.text),
             "visibility": content.options.get("visibility", "PUBLIC"),
             "distribution": {
                 "feedDistribution": "MAIN_FEED",
@@ -235,7 +273,7 @@ class LinkedIn:
             body["content"] = self._media.upload(tokens, author, content)
         return body
 
-    def publish(self, tokens: Tokens, prepared: Any) -> Published:
+    def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         """Create the post. 201 means it exists, even without an id; what is not a clear refusal leaves it unknown."""
         answer = self._rest("POST", "/posts", tokens, json=prepared)
         raise_for(answer, creating=True)
@@ -279,3 +317,6 @@ def _end(now: datetime, seconds: Any) -> datetime | None:
         return now + timedelta(seconds=int(seconds)) if seconds else None
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+PLATFORM = LinkedIn

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from ..core.errors import NoAnswer, Reconnect, Rejected, TryLater
-from ..core.ports import Answer, Attachment, Content, PlatformDoor, Tokens
+from ..core.platform_contract import Attachment, Content, Tokens
+from ..core.ports import Answer, PlatformDoor
 from .linkedin_errors import raise_for
 
 _POLL_SECONDS = (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import NoAnswer
-from ..core.ports import Answer, Seen
+from ..core.platform_contract import Seen
+from ..core.ports import Answer
 from .linkedin_errors import post_url
 
 # Closed: LinkedIn gives it to few apps. Without it reading answers 403, also to the author (seen in practice, 2026-09).

@@ -45,7 +45,6 @@ def application(private_key: ec.EllipticCurvePrivateKey) -> Application:
     settings = Settings(
         app_env="development", supabase_url="http://127.0.0.1:9", supabase_key="k", supabase_secret_key="s",
         public_url="https://api.example", frontend_origins=FRONTEND, token_keys=KEY, platform_sandbox_url="http://127.0.0.1:9",
-        linkedin_client_id="86abc", linkedin_client_secret="secret",
     )  # type: ignore[arg-type]  # fmt: skip
     public: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(
         private_key.public_key(), as_dict=True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from backend.settings import Settings
+from pydantic.fields import FieldInfo
+
+from backend.platforms import PLATFORMS
+from backend.settings import Settings, variable_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP_LEVEL = {
@@ -30,11 +33,16 @@ def documented() -> list[str]:
 
 def variables() -> dict[str, tuple[str, ...]]:
     """By its first name: every name under which the settings accept a variable."""
-    found = {}
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        names = tuple(str(one) for one in getattr(alias, "choices", ())) or (name.upper(),)
-        found[names[0]] = names
+    return {names[0]: names for names, _ in fields()}
+
+
+def fields() -> list[tuple[tuple[str, ...], FieldInfo]]:
+    """Every name of each variable, with its field: the server's, then each platform's."""
+    found = []
+    for settings in (Settings, *(platform.Settings for platform in PLATFORMS.values())):
+        for name, field in settings.model_fields.items():
+            choices = tuple(str(one) for one in getattr(field.validation_alias, "choices", ()))
+            found.append((choices or (variable_of(settings, name),), field))
     return found
 
 
@@ -68,8 +76,9 @@ def test_every_variable_of_the_manual_has_a_comment_above_it() -> None:
 def test_the_manual_holds_the_defaults_and_no_secret() -> None:
     text = (ROOT / ".env.example").read_text()
     set_there = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.+)$", text, re.MULTILINE))
+    defaults = {names[0]: field.default for names, field in fields()}
     for name, value in set_there.items():
-        default = Settings.model_fields[name.lower()].default
+        default = defaults[name]
         if isinstance(default, str | int | float):
             shown = f"{default:g}" if isinstance(default, float) else str(default)
             assert value == (shown.lower() if isinstance(default, bool) else shown), name

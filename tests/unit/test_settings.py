@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.settings import Settings, SettingsError, load_settings
+from backend.platforms import PLATFORMS
+from backend.platforms.linkedin import LinkedIn
+from backend.settings import Settings, SettingsError, load_settings, read_settings, variable_of
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
 GOOD = {
@@ -24,7 +26,11 @@ GOOD = {
 @pytest.fixture(autouse=True)
 def empty_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No variable of ours in the environment, and no .env in the working directory."""
-    names = {name.upper() for name in Settings.model_fields}
+    names = {
+        variable_of(one, name)
+        for one in (Settings, *(platform.Settings for platform in PLATFORMS.values()))
+        for name in one.model_fields
+    }
     for name in names | {"CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URL"}:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -36,7 +42,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> object:
         for name, value in (GOOD | changed).items():
             if value is not None:
                 monkeypatch.setenv(name, value)
-        return load_settings()
+        settings = load_settings()
+        for platform in PLATFORMS.values():  # as the server does at its start
+            read_settings(platform.Settings)
+        return settings
 
     return load
 
@@ -44,9 +53,6 @@ def read(monkeypatch: pytest.MonkeyPatch) -> object:
 def test_the_least_that_is_needed_is_enough(read) -> None:  # type: ignore[no-untyped-def]
     settings = read()
     assert settings.app_env == "production"
-    assert (
-        settings.linkedin_redirect_uri == "https://api.example.org/api/platforms/linkedin/callback"
-    )
     assert settings.token_key_bytes() == (bytes(range(32)),)
     assert settings.frontend_origins == ("https://app.example.org",)
 
@@ -123,15 +129,15 @@ def test_origins_are_kept_as_browsers_send_them(read) -> None:  # type: ignore[n
 
 
 def test_the_names_of_the_source_requirements_are_accepted_as_well(read) -> None:  # type: ignore[no-untyped-def]
-    settings = read(CLIENT_ID="86abc", CLIENT_SECRET="s", REDIRECT_URL="https://a.example/cb")
-    assert settings.linkedin_client_id == "86abc"
-    assert settings.linkedin_client_secret.get_secret_value() == "s"
-    assert settings.linkedin_redirect_uri == "https://a.example/cb"
+    read(CLIENT_ID="86abc", CLIENT_SECRET="s", REDIRECT_URL="https://a.example/cb")
+    settings = read_settings(LinkedIn.Settings)
+    assert (settings.client_id, settings.secret) == ("86abc", "s")
+    assert settings.redirect_url == "https://a.example/cb"
 
 
 def test_an_empty_value_counts_as_not_set(read) -> None:  # type: ignore[no-untyped-def]
     settings = read(LINKEDIN_CLIENT_ID="", JWT_SECRET_KEY="", WRITER_SPACE="", LOG_LEVEL="")
-    assert (settings.linkedin_client_id, settings.jwt_secret_key) == (None, None)
+    assert (read_settings(LinkedIn.Settings).client_id, settings.jwt_secret_key) == (None, None)
     assert (settings.writer_space, settings.log_level) == (None, "INFO")
 
 
