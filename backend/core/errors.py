@@ -80,6 +80,10 @@ class Unavailable(LinError):
     """A part we depend on does not answer; trying later may work."""
 
 
+class LeaseLost(LinError):
+    """The target is another worker's now, or its owner's: nothing more of it may be sent from here."""
+
+
 class Defect(LinError):
     """A part refused what we sent it: a mistake of ours. Trying again will not help; the log says what."""
 

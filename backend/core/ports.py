@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol
 
 from .errors import NoAnswer
 
@@ -41,10 +41,12 @@ class PlatformDoor(Protocol):
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
         body: bytes | BinaryIO | None = None,
     ) -> Answer:
         """Send one request and read the whole answer (connect 5 s, in total 30 s), over a connection that is new or was
         in use within 5 s: one that lay longer may be closed as we write, which would make the outcome unknown.
+        `files` (field: file name, bytes, type) goes as multipart/form-data, with the fields of `form` beside them.
 
         Raises NotSent when provably nothing reached the platform, NoAnswer for everything later.
         """
@@ -203,156 +205,22 @@ class Inspected:
     pages: int | None = None
 
 
+@dataclass(frozen=True)
+class PictureLimits:
+    """What a platform takes of still pictures: sizes in pixels, `max_pixels` (width × height) exclusive, ratios width ÷ height.
+    Others are turned into the first of `mimes`."""
+
+    mimes: tuple[str, ...]
+    max_bytes: int
+    max_pixels: int | None = None
+    max_width: int | None = None
+    max_height: int | None = None
+    min_width: int | None = None
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+
+
 class MediaInspector(Protocol):
     """Reads what a file is from its bytes, never from its name. Raises MediaRejected."""
 
     def inspect(self, file: BinaryIO) -> Inspected: ...
-
-
-# ------------------------------------------------------------------------------------ platforms
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """An account's tokens in the clear; only ever in memory. Times are UTC, None means "not told"."""
-
-    access_token: str = field(repr=False)
-    expires_at: datetime | None
-    refresh_token: str | None = field(default=None, repr=False)
-    refresh_expires_at: datetime | None = None
-    scopes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who an account is on its platform. `external_id` is stable, everything else may change."""
-
-    external_id: str
-    account_name: str
-    kind: Literal["person", "page", "organization", "professional"] = "person"
-    given_name: str | None = None
-    family_name: str | None = None
-    picture_url: str | None = None
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A media file of a post, readable as often as needed through `open()`."""
-
-    media_id: str
-    kind: MediaKind
-    mime: str
-    bytes: int
-    alt_text: str | None
-    title: str
-    open: Callable[[], BinaryIO]
-
-
-@dataclass(frozen=True)
-class Content:
-    """What is to be published to one account, before it is rendered for the platform."""
-
-    text: str
-    attachments: tuple[Attachment, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Why content cannot be published as it is, naming the field and the limit."""
-
-    field: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """The platform created the post. `external_id` None means "created, id unknown"."""
-
-    external_id: str | None
-    external_url: str | None
-    http_status: int | None = None
-    request_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A post that a platform shows. `text` is as it was sent (rendered), `media` the number of its files."""
-
-    external_id: str
-    external_url: str | None
-    text: str
-    media: int
-    created_at: datetime
-
-
-class Platform(Protocol):
-    """One social network: OAuth, identity, rendering, publishing.
-
-    Errors of every call: NotSent, NoAnswer, TryLater, Reconnect, Rejected, OutcomeUnknown.
-    """
-
-    name: str
-
-    @property
-    def configured(self) -> bool:
-        """Whether this server has the platform's credentials."""
-        ...
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """The least scopes that publishing needs."""
-        ...
-
-    def authorization_url(self, *, state: str, redirect_uri: str, verifier: str) -> str:
-        """Where the user's browser goes to give consent."""
-        ...
-
-    def exchange_code(
-        self, *, code: str, redirect_uri: str, verifier: str, now: datetime
-    ) -> Tokens: ...
-
-    def refresh(self, tokens: Tokens, *, now: datetime) -> Tokens:
-        """New tokens for a refresh token. Rejected or Reconnect mean that the platform refuses for good."""
-        ...
-
-    def identity(self, tokens: Tokens) -> Identity: ...
-
-    def revoke(self, tokens: Tokens) -> None:
-        """Best effort: errors are the caller's to ignore."""
-        ...
-
-    def render(self, text: str) -> str:
-        """The text exactly as it is sent."""
-        ...
-
-    def violations(self, content: Content) -> Sequence[Violation]: ...
-
-    def prepare(self, tokens: Tokens, identity: Identity, content: Content) -> Any:
-        """Everything repeatable: upload media. Returns what `publish` needs."""
-        ...
-
-    def publish(self, tokens: Tokens, prepared: Any) -> Published:
-        """The one call that creates the post. Sent once."""
-        ...
-
-
-@runtime_checkable
-class ReadsBack(Protocol):
-    """A platform that shows an account its own posts: what may be live can be looked for."""
-
-    @property
-    def read_back_scope(self) -> str:
-        """The scope that this needs; the same as in the platform's row (supabase/seed.sql)."""
-        ...
-
-    @property
-    def absence_is_proof(self) -> bool:
-        """Whether a post that the listing does not show surely does not exist: it has to be complete and current."""
-        ...
-
-    def recent_posts(
-        self, tokens: Tokens, identity: Identity, *, since: datetime
-    ) -> Sequence[Seen]:
-        """The account's posts created since then. Errors are those of Platform."""
-        ...

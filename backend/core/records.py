@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from .ports import Identity, MediaKind
+from .platform_contract import Identity
+from .ports import MediaKind
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class ClaimedMedia:
     bytes: int
     checksum: str
     alt_text: str | None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class ClaimedTarget:
     granted_scopes: tuple[str, ...]
     tokens: SealedTokens | None
     media: tuple[ClaimedMedia, ...]
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,25 @@ class UnconfirmedTarget:
     target: ClaimedTarget
     look: int
     sending_at: datetime
+
+
+@dataclass(frozen=True)
+class PublishedTarget:
+    """A target that is out, with the platform's id of its post; None when nobody knows that."""
+
+    target: ClaimedTarget
+    external_id: str | None
+
+
+@dataclass(frozen=True)
+class AskedAccount:
+    """An account of which the platform is asked something."""
+
+    account_id: str
+    platform: str
+    identity: Identity
+    granted_scopes: tuple[str, ...]
+    tokens: SealedTokens | None
 
 
 @dataclass(frozen=True)
@@ -95,12 +119,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of one attempt. `after_seconds` says when a retry comes up again, `whole_account` that everything
-    else of the account waits as long."""
+    """What became of one attempt. `after_seconds` says when a retry comes up again, or when the platform is asked what became
+    of a post that it finishes later; `whole_account` that everything else of the account waits as long."""
 
     target_id: str
     lease_token: int
-    outcome: Literal["published", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent"]
+    outcome: Literal[
+        "published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent"
+    ]
     external_id: str | None = None
     external_url: str | None = None
     http_status: int | None = None

@@ -24,7 +24,7 @@ from .errors import (
     TryLater,
     Unavailable,
 )
-from .ports import Platform, Tokens
+from .platform_contract import Platform, Tokens
 from .records import ExpiringTokens, RefreshVerdict, SealedTokens
 from .tokens import Sealer, is_stale, open_tokens, seal_tokens
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .ports import Tokens
+from .platform_contract import Tokens
 from .records import SealedTokens
 
 

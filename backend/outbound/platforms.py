@@ -66,11 +66,13 @@ class PlatformHttp:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
         body: bytes | BinaryIO | None = None,
     ) -> Answer:
         """Send one request and read the whole answer, at most 5 MB. Every status is an answer.
 
-        A file as `body` is sent in pieces, never held in memory; its length has to be known. Raises NotSent
+        A file as `body` is sent in pieces, never held in memory; its length has to be known. `files` (field: file name,
+        bytes, type) go as multipart/form-data, which is built in memory. Raises NotSent
         when no byte left this process, NoAnswer for everything that goes wrong afterwards.
         """
         exchange = Exchange(seconds=self._total, most=MAX_ANSWER_BYTES)
@@ -80,6 +82,7 @@ class PlatformHttp:
                 "headers": headers,
                 "json": json,
                 "data": form if body is None else _measured(body),
+                "files": files,
             }
             with exchange.watched():
                 return self._exchanged(method, url, request, exchange)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from backend.core.ports import Content, Identity, Published, Tokens, Violation
+from backend.core.platform_contract import Content, Identity, Notes, Published, Tokens, Violation
 from backend.platforms import PLATFORMS
 from backend.platforms.linkedin import LinkedIn
 
@@ -18,10 +18,12 @@ class Noop(LinkedIn):
     def violations(self, content: Content) -> Sequence[Violation]:
         return ()
 
-    def prepare(self, tokens: Tokens, identity: Identity, content: Content) -> dict[str, Any]:
+    def prepare(
+        self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
+    ) -> dict[str, Any]:
         return {}
 
-    def publish(self, tokens: Tokens, prepared: Any) -> Published:
+    def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         return Published(f"urn:li:share:{uuid.uuid4().int}", None, 201, None)
 
 

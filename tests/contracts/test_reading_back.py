@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.core.errors import NoAnswer, Reconnect
-from backend.core.ports import Content, ReadsBack, Seen, Tokens
+from backend.core.platform_contract import Content, ReadsBack, Seen, Tokens
 from backend.core.reconciling import matching
 from backend.outbound import PlatformHttp
-from backend.platforms import LinkedIn
+from backend.platforms.linkedin import LinkedIn
 from local.sandbox.driver import Sandbox
 from tests.contracts.conftest import Account, attachment, make_app, picture
 
@@ -51,7 +51,7 @@ def test_a_member_with_the_permission_sees_own_posts(ada: Account) -> None:
     newest, middle, oldest = seen(me)
     assert [post.media for post in (oldest, middle, newest)] == [2, 0, 1]
     assert (oldest.external_id, oldest.external_url) == (published.external_id, published.external_url)  # fmt: skip
-    assert oldest.text == me.app.platform.render("Two (2) #pictures")
+    assert oldest.text == me.app.platform.render(Content("Two (2) #pictures")).parts[0].text
     age = abs(datetime.now(UTC) - oldest.created_at)
     assert age < timedelta(minutes=5)
 
@@ -98,9 +98,8 @@ def test_elements_that_cannot_be_read_are_passed_over(ada: Account) -> None:
 def test_the_permission_is_asked_for_where_the_app_has_it(
     sandbox: Sandbox, read_back: bool, asked: bool
 ) -> None:
-    linkedin = LinkedIn(
-        PlatformHttp(sandbox.url), client_id="a", client_secret="b", version="202609", read_back=read_back
-    )  # fmt: skip
+    settings = LinkedIn.Settings(client_id="a", client_secret="b", read_back=read_back)
+    linkedin = LinkedIn(PlatformHttp(sandbox.url), settings)
     url = linkedin.authorization_url(
         state="s", redirect_uri="https://api.example.org/c", verifier="v"
     )

@@ -11,9 +11,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from backend.core.errors import NoAnswer, OutcomeUnknown, Reconnect, Rejected, TryLater
-from backend.core.ports import Content, Identity, PlatformDoor, Published, Tokens, Violation
+from backend.core.platform_contract import (
+    Content,
+    Granted,
+    Identity,
+    Notes,
+    Part,
+    Published,
+    Rendering,
+    Tokens,
+    Violation,
+)
+from backend.core.ports import PlatformDoor
 from backend.core.retries import retry_after_seconds
+from backend.settings import PlatformSettings
 
 LIMITS = {"text": {"max": 500, "counted": "characters"}, "media": {"mixed": False}}
 
@@ -139,6 +153,12 @@ class Hole:
             one.close()
 
 
+class NoOptions(BaseModel):
+    """A note has none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Toy:
     """Lin's side of it: a whole platform in one class, as backend/platforms/ADDING.md asks for it."""
 
@@ -147,6 +167,10 @@ class Toy:
         self.url = url
         self._door = door
 
+    Settings = PlatformSettings
+    Options = NoOptions
+    pictures = None
+    one_consent = False
     configured = True
     scopes = ("write",)
 
@@ -161,22 +185,27 @@ class Toy:
     def refresh(self, tokens: Tokens, *, now: datetime) -> Tokens:
         raise Reconnect("Tokens last for ever.", error_class="no_refresh")
 
-    def identity(self, tokens: Tokens) -> Identity:
-        return Identity(tokens.access_token, tokens.access_token)
+    def accounts(self, tokens: Tokens) -> Sequence[Granted]:
+        return [Granted(Identity(tokens.access_token, tokens.access_token), tokens)]
+
+    def profile(self, tokens: Tokens, identity: Identity) -> Identity:
+        return identity
 
     def revoke(self, tokens: Tokens) -> None:
         """Tokens last for ever."""
 
-    def render(self, text: str) -> str:
-        return text
+    def render(self, content: Content) -> Rendering:
+        return Rendering((Part(content.text, len(content.text), 500),))
 
     def violations(self, content: Content) -> Sequence[Violation]:
         return [] if content.text else [Violation("text", "A note has a text.")]
 
-    def prepare(self, tokens: Tokens, identity: Identity, content: Content) -> dict[str, str]:
-        return {"text": self.render(content.text)}
+    def prepare(
+        self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
+    ) -> dict[str, str]:
+        return {"text": content.text}
 
-    def publish(self, tokens: Tokens, prepared: Any) -> Published:
+    def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         """Only 201 is a yes, only 4xx a no."""
         headers = {"Authorization": f"Bearer {tokens.access_token}"}
         answer = self._door.send("POST", f"{self.url}/notes", headers=headers, json=prepared)

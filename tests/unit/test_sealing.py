@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core.errors import SealBroken
-from backend.core.ports import Tokens
+from backend.core.platform_contract import Tokens
 from backend.core.tokens import is_stale, open_tokens, seal_tokens
 from backend.sealing import Sealer
 

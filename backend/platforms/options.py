@@ -1,0 +1,36 @@
+"""A target's options: read by the platform's own model, refused by naming the option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..core.platform_contract import Violation
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+def read_options(model: type[Options], options: Mapping[str, Any]) -> Options:
+    """The options of a target, checked. Raises ValidationError; `option_violations` says the same in sentences."""
+    return model.model_validate(dict(options))
+
+
+def option_violations(model: type[BaseModel], options: Mapping[str, Any]) -> list[Violation]:
+    """One sentence for each option that is unknown or has a value it cannot have."""
+    try:
+        model.model_validate(dict(options))
+    except ValidationError as error:
+        return [_violation(model, problem) for problem in error.errors(include_url=False)]
+    return []
+
+
+def _violation(model: type[BaseModel], problem: Mapping[str, Any]) -> Violation:
+    place = ".".join(str(part) for part in problem["loc"]) or "options"
+    field = f"options.{place}" if problem["loc"] else "options"
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(sorted(model.model_fields)) or "none"
+        return Violation(field, f"There is no option {place} here; known are: {known}.")
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    return Violation(field, f"The option {place} cannot be used: {message}.")
