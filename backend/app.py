@@ -13,7 +13,7 @@ from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
 
 from . import logs, problems
-from .api import access, generations, health, metrics, platforms, posts, slots
+from .api import access, generations, health, media, metrics, platforms, posts, slots
 from .problems import ProblemBody
 from .services import Services
 
@@ -60,6 +60,7 @@ def create_app(services: Services) -> OpenAPI:
         slots.api,
         health.api,
         metrics.api,
+        media.api,
     ):
         app.register_api(blueprint)
     CORS(
@@ -110,8 +111,14 @@ def _number_requests(app: OpenAPI) -> None:
         app.logger.info(
             "request",
             extra={
-                "method": request.method, "path": request.path, "status": response.status_code,
+                "method": request.method, "path": _loggable_path(), "status": response.status_code,
                 "ms": round((time.monotonic() - g.get("started", time.monotonic())) * 1000, 1),
             },
         )  # fmt: skip
         return response
+
+
+def _loggable_path() -> str:
+    """The path, but of one that is a secret (a file's address) only its form."""
+    rule = request.url_rule.rule if request.url_rule else ""
+    return rule if rule.startswith("/media/") else request.path

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from .errors import (
     InvalidInput,
@@ -23,7 +23,7 @@ from .errors import (
     SendError,
     TryLater,
 )
-from .ports import Identity, Platform, Tokens
+from .platform_contract import Granted, Identity, Platform, Tokens
 from .records import SealedTokens, StateVerdict
 from .tokens import Sealer, open_tokens, seal_tokens
 
@@ -49,6 +49,8 @@ class AccountStore(Protocol):
     ) -> str: ...  # fmt: skip
 
     def account_tokens(self, account_id: str) -> SealedTokens | None: ...
+
+    def other_accounts(self, account_id: str, user_id: str, platform: str) -> int: ...
 
     def disconnect_account(self, account_id: str, user_id: str) -> bool: ...
 
@@ -122,7 +124,8 @@ class Connector:
     def finish(
         self, platform_name: str, answer: Mapping[str, str], browser: str | None, now: datetime
     ) -> str:
-        """End a connection with what the platform sent back; returns where the browser goes, with account= or error=.
+        """End a connection with what the platform sent back; returns where the browser goes, with account= (once for each
+        account that the consent opened) or error=.
 
         Raises InvalidInput when there is no known state, so that nobody can be sent anywhere.
         """
@@ -154,18 +157,24 @@ class Connector:
             )
             return _with(verdict.redirect_to, error="canceled" if canceled else "platform_refused")
         try:
-            account_id = self._connect(platform, verdict, state_hash, answer.get("code", ""), now)
+            accounts = self._connect(platform, verdict, state_hash, answer.get("code", ""), now)
         except LinError as error:
             log.warning("connecting failed", extra={"platform": platform_name, "error": str(error)})
             return _with(verdict.redirect_to, error=_error_word(error))
-        return _with(verdict.redirect_to, account=account_id)
+        return _with(verdict.redirect_to, account=accounts)
 
     def disconnect(self, account_id: str, platform_name: str, user_id: str) -> None:
-        """Revoke at the platform (best effort) and forget the tokens. Raises NotFound, Unavailable."""
+        """Revoke at the platform (best effort) and forget the tokens. Where one consent opened several accounts, revoking
+        would end them all: that is done with the last of them. Raises NotFound, Unavailable."""
         sealed = self._store.account_tokens(account_id)
-        if sealed is not None and platform_name in self._platforms:
+        platform = self._platforms.get(platform_name)
+        if platform is not None and platform.one_consent:
+            others = self._store.other_accounts(account_id, user_id, platform_name)
+        else:
+            others = 0
+        if sealed is not None and platform is not None and not others:
             try:
-                self._platforms[platform_name].revoke(open_tokens(self._sealer, account_id, sealed))
+                platform.revoke(open_tokens(self._sealer, account_id, sealed))
             except (PlatformError, SendError, SealBroken) as error:
                 log.info("revoking did not work; tokens are forgotten anyway", extra={"platform": platform_name, "error": str(error)})  # fmt: skip
         if not self._store.disconnect_account(account_id, user_id):
@@ -173,7 +182,7 @@ class Connector:
 
     def _connect(
         self, platform: Platform, verdict: StateVerdict, state_hash: str, code: str, now: datetime
-    ) -> str:
+    ) -> list[str]:
         verifier = self._sealer.open(verdict.verifier_sealed or "", bound_to=f"state:{state_hash}")
         tokens = platform.exchange_code(
             code=code, redirect_uri=self._redirect_uris[platform.name], verifier=verifier, now=now
@@ -182,16 +191,18 @@ class Connector:
         if missing:
             self._revoke_quietly(platform, tokens)
             raise _PermissionMissing(f"the user's consent lacks {', '.join(sorted(missing))}")
-        identity = platform.identity(tokens)
         user_id = verdict.user_id or ""
-        account_id = account_id_for(user_id, platform.name, identity.external_id)
+        return [self._stored(user_id, platform, granted) for granted in platform.accounts(tokens)]
+
+    def _stored(self, user_id: str, platform: Platform, granted: Granted) -> str:
+        account_id = account_id_for(user_id, platform.name, granted.identity.external_id)
         return self._store.store_account(
             account_id,
             user_id,
             platform.name,
-            identity,
-            tokens.scopes,
-            seal_tokens(self._sealer, account_id, tokens),
+            granted.identity,
+            granted.tokens.scopes,
+            seal_tokens(self._sealer, account_id, granted.tokens),
         )
 
     def _revoke_quietly(self, platform: Platform, tokens: Tokens) -> None:
@@ -234,10 +245,10 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _with(url: str, **parameters: str) -> str:
+def _with(url: str, **parameters: str | list[str]) -> str:
     parts = urlsplit(url)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()]
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    kept = f"{parts.query}&" if parts.query else ""
+    return urlunsplit(parts._replace(query=kept + urlencode(parameters, doseq=True)))
 
 
 def _error_word(error: LinError) -> str:

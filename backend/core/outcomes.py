@@ -15,13 +15,18 @@ from .errors import (
     Rejected,
     TryLater,
 )
-from .ports import Published
+from .platform_contract import Accepted, Published
 from .records import ClaimedTarget, Settlement
 from .retries import retry_delay
 
 
-def published(target: ClaimedTarget, answer: Published) -> Settlement:
-    """The platform created it."""
+def answered(target: ClaimedTarget, answer: Published | Accepted) -> Settlement:
+    """The platform created it, or took it and finishes later."""
+    if isinstance(answer, Accepted):
+        return Settlement(
+            target.target_id, target.lease_token, "confirming", after_seconds=answer.check_after_seconds,
+            http_status=answer.http_status, request_id=answer.request_id,
+        )  # fmt: skip
     return Settlement(
         target.target_id,
         target.lease_token,

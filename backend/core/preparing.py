@@ -1,16 +1,20 @@
-"""Everything before the send mark: usable tokens, unchanged media, no violations, uploads. All of it may be repeated."""
+"""Everything before the send mark: usable tokens, unchanged media made to fit, no violations, uploads. All of it may be
+repeated."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
-from .errors import NotFound, Reconnect, Rejected
-from .ports import Attachment, Content, Platform, Tokens
+from .errors import MediaRejected, NotFound, Reconnect, Rejected
+from .noting import NoteStore, TargetNotes
+from .platform_contract import Attachment, Content, Notes, Platform, Tokens
+from .ports import PictureLimits
 from .records import ClaimedMedia, ClaimedTarget
 from .refreshing import TokenKeeper
 
@@ -19,6 +23,31 @@ class MediaStore(Protocol):
     """Where the bytes of media are; see store/media.py. Raises NotFound, Unavailable."""
 
     def open_media(self, path: str) -> AbstractContextManager[BinaryIO]: ...
+
+    def put_fitted(self, user_id: str, content: bytes, mime: str) -> str: ...
+
+
+class Fitted(Protocol):
+    """A picture as a platform takes it, and what was done to it; see media/fitting.py."""
+
+    @property
+    def content(self) -> bytes: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def changes(self) -> tuple[str, ...]: ...
+    @property
+    def details(self) -> tuple[str, ...]: ...
+
+
+class Links(Protocol):
+    """Addresses from which a platform can fetch a file; see links.py."""
+
+    def address(self, path: str, mime: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -29,22 +58,33 @@ class Ready:
     platform: Platform
     tokens: Tokens
     request: Any
+    notes: Notes
 
 
 class Preparer:
-    """Makes claimed targets ready."""
+    """Makes claimed targets ready. `fit` makes a picture one that is within limits, or raises MediaRejected."""
 
     def __init__(
-        self, media: MediaStore, platforms: Mapping[str, Platform], keeper: TokenKeeper
+        self,
+        media: MediaStore,
+        notes: NoteStore,
+        platforms: Mapping[str, Platform],
+        keeper: TokenKeeper,
+        *,
+        fit: Callable[[BinaryIO, str, PictureLimits], Fitted],
+        links: Links,
     ) -> None:
         self._media = media
+        self._notes = notes
         self._platforms = platforms
         self._keeper = keeper
+        self._fit = fit
+        self._links = links
 
     def prepare(self, target: ClaimedTarget, now: datetime) -> Ready:
         """Make one target ready. Nothing irreversible happens here, so whatever is raised, nothing was sent.
 
-        Raises Reconnect, Rejected, TryLater, OutcomeUnknown, NotSent, NoAnswer, Unavailable.
+        Raises Reconnect, Rejected, TryLater, OutcomeUnknown, NotSent, NoAnswer, Unavailable, LeaseLost.
         """
         platform = self._platforms.get(target.platform)
         if platform is None:
@@ -53,17 +93,20 @@ class Preparer:
                 error_class="unknown_platform",
             )
         tokens = self._tokens(target, platform, now)
+        notes = TargetNotes(target, self._notes)
         with ExitStack() as files:
             content = Content(
                 text=target.text,
-                attachments=tuple(self._attachment(media, files) for media in target.media),
+                attachments=tuple(
+                    self._attachment(target, platform, media, files) for media in target.media
+                ),
                 options=target.options,
             )
             violations = platform.violations(content)
             if violations:
                 raise Rejected(" ".join(v.message for v in violations), error_class="invalid")
-            request = platform.prepare(tokens, target.identity, content)
-        return Ready(target, platform, tokens, request)
+            request = platform.prepare(tokens, target.identity, content, notes)
+        return Ready(target, platform, tokens, request, notes)
 
     def renew(self, ready: Ready, now: datetime) -> None:
         """The platform refused a token before its time: get a new one. Raises Reconnect, TryLater."""
@@ -85,7 +128,9 @@ class Preparer:
             target.account_id, platform, target.tokens, target.granted_scopes, now
         )
 
-    def _attachment(self, media: ClaimedMedia, files: ExitStack) -> Attachment:
+    def _attachment(
+        self, target: ClaimedTarget, platform: Platform, media: ClaimedMedia, files: ExitStack
+    ) -> Attachment:
         title = media.path.rsplit("/", 1)[-1]
         try:
             file = files.enter_context(self._media.open_media(media.path))
@@ -102,9 +147,41 @@ class Preparer:
             file.seek(0)
             return file
 
-        return Attachment(
-            media.media_id, media.kind, media.mime, media.bytes, media.alt_text, title, rewound
-        )
+        whole = attachment_of(media, rewound, lambda: self._links.address(media.path, media.mime))
+        if media.kind not in ("image", "gif") or platform.pictures is None:
+            return whole
+        return self._fitted(target.user_id, whole, platform.pictures)
+
+    def _fitted(self, user_id: str, whole: Attachment, limits: PictureLimits) -> Attachment:
+        """The picture without its metadata, and within the platform's limits; the original where nothing had to be done."""
+        if whole.kind == "gif":  # a moving one is never written anew, so its own limits hold for it
+            limits = PictureLimits((whole.mime,), max_bytes=max(whole.bytes, 1))
+        try:
+            fitted = self._fit(whole.open(), whole.mime, limits)
+        except MediaRejected as error:
+            raise Rejected(str(error), error_class="media_unfit") from error
+        if not fitted.changes and not fitted.details:
+            return whole
+
+        def address() -> str:
+            path = self._media.put_fitted(user_id, fitted.content, fitted.mime)
+            return self._links.address(path, fitted.mime)
+
+        return replace(
+            whole, mime=fitted.mime, bytes=len(fitted.content), width=fitted.width, height=fitted.height,
+            open=lambda: io.BytesIO(fitted.content), url=address, changes=fitted.changes + fitted.details,
+        )  # fmt: skip
+
+
+def attachment_of(
+    media: ClaimedMedia, open_file: Callable[[], BinaryIO], url: Callable[[], str] | None = None
+) -> Attachment:
+    """An attachment with the facts of a media row."""
+    title = media.path.rsplit("/", 1)[-1]
+    return Attachment(
+        media.media_id, media.kind, media.mime, media.bytes, media.alt_text, title, open_file,
+        media.width, media.height, media.duration, url,
+    )  # fmt: skip
 
 
 def _sha256(file: BinaryIO) -> str:

@@ -184,7 +184,7 @@ class Publisher:
         target = ready.target
         self._budget.sent(target.platform)
         try:
-            answer = ready.platform.publish(ready.tokens, ready.request)
+            answer = ready.platform.publish(ready.tokens, ready.request, ready.notes)
         except LinError as error:
             self._count(target, error)
             if (
@@ -199,7 +199,7 @@ class Publisher:
             log.exception("sending failed unexpectedly", extra=_names(target))
             return outcomes.went_wrong(target, self._draw, sent=True)
         self._count(target, None)
-        return outcomes.published(target, answer)
+        return outcomes.answered(target, answer)
 
     def _renewed(self, ready: Ready) -> Settlement:
         """A refused token that can be renewed: renew it and try once more. The refusal proves that nothing was created."""

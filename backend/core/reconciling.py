@@ -6,15 +6,28 @@ for another try only where the platform's own listing proves, twice, that it is 
 
 from __future__ import annotations
 
+import io
 import logging
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from .errors import LinError, Unavailable
-from .ports import Platform, ReadsBack, Seen
+from .errors import LinError, Rejected, Unavailable
+from .noting import NoteStore, TargetNotes
+from .platform_contract import (
+    Absent,
+    Content,
+    Follows,
+    Pending,
+    Platform,
+    Published,
+    ReadsBack,
+    Seen,
+    Tokens,
+)
+from .preparing import attachment_of
 from .records import ClaimedTarget, UnconfirmedTarget
 from .refreshing import TokenKeeper
 
@@ -36,12 +49,15 @@ class UnconfirmedStore(Protocol):
         self, unconfirmed: UnconfirmedTarget, seen: Sequence[Seen], *, absence_is_proof: bool
     ) -> str: ...
 
+    def settle_outcome(self, unconfirmed: UnconfirmedTarget, told: Mapping[str, Any]) -> str: ...
+
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Looks for unconfirmed targets; any number of workers may do so at once."""
+    """Looks for unconfirmed targets, and for those that a platform finishes later; any number of workers may do so at once."""
 
     store: UnconfirmedStore
+    notes: NoteStore
     platforms: Mapping[str, Platform]
     keeper: TokenKeeper
     clock: Callable[[], datetime]
@@ -50,46 +66,94 @@ class Reconciler:
         """Look for a batch; returns how many were settled. The rest comes with the next run."""
         claimed = self.store.claim_unconfirmed(_BATCH, LEASE_SECONDS)
         verdicts = [self._look(unconfirmed) for unconfirmed in claimed]
-        return sum(verdict in ("published", "scheduled") for verdict in verdicts)
+        return sum(verdict in ("published", "scheduled", "failed") for verdict in verdicts)
 
     def _look(self, unconfirmed: UnconfirmedTarget) -> str:
         target = unconfirmed.target
         platform = self.platforms.get(target.platform)
+        verdict: str | None = None
         found: Sequence[Seen] = ()
         is_proof = False
-        if platform is not None and isinstance(platform, ReadsBack):
+        if platform is not None and target.tokens is not None:
             try:
-                found = self._found(unconfirmed, platform, platform)
-                is_proof = platform.absence_is_proof
+                verdict = self._asked(unconfirmed, platform)
+                if verdict is None and isinstance(platform, ReadsBack):
+                    found = self._found(unconfirmed, platform, platform)
+                    is_proof = platform.absence_is_proof
             except Unavailable:
                 raise
             except LinError as error:  # not seen is not absent: the next look may see more
                 log.warning("could not look", extra={**_names(target), "error": str(error)})
-        verdict = self.store.settle_unconfirmed(unconfirmed, found, absence_is_proof=is_proof)
+        if verdict is None:
+            verdict = self.store.settle_unconfirmed(unconfirmed, found, absence_is_proof=is_proof)
         log.info("looked for", extra={**_names(target), "look": unconfirmed.look, "verdict": verdict})  # fmt: skip
         return verdict
+
+    def _asked(self, unconfirmed: UnconfirmedTarget, platform: Platform) -> str | None:
+        """Ask for this one publication, where the platform can be asked; None when that told nothing."""
+        target = unconfirmed.target
+        if not isinstance(platform, Follows) or "reference" not in target.notes:
+            return None
+        notes = TargetNotes(target, self.notes)
+        try:
+            told = platform.outcome(
+                self._tokens(target, platform), target.identity, _content(target), notes, since=unconfirmed.sending_at
+            )  # fmt: skip
+        except Rejected as error:
+            return self.store.settle_outcome(
+                unconfirmed,
+                {"outcome": "failed", "error_class": error.error_class, "error": str(error), "http_status": error.http_status},
+            )  # fmt: skip
+        match told:
+            case Published():
+                return self.store.settle_outcome(
+                    unconfirmed,
+                    {"outcome": "published", "external_id": told.external_id, "external_url": told.external_url},
+                )  # fmt: skip
+            case Pending():
+                return self.store.settle_outcome(
+                    unconfirmed, {"outcome": "pending", "after_seconds": told.check_after_seconds}
+                )
+            case Absent():
+                return self.store.settle_outcome(
+                    unconfirmed,
+                    {"outcome": "absent", "error_class": "not_created", "error": told.reason},
+                )
+        return None
 
     def _found(
         self, unconfirmed: UnconfirmedTarget, platform: Platform, shows: ReadsBack
     ) -> list[Seen]:
         target = unconfirmed.target
-        if target.tokens is None:
-            return []
-        tokens = self.keeper.usable(
+        parts = platform.render(_content(target)).parts
+        if len(parts) > 1:
+            return []  # one post of a thread proves nothing about the others: only `Follows` can tell
+        since = unconfirmed.sending_at - CLOCKS_DIFFER
+        seen = shows.recent_posts(self._tokens(target, platform), target.identity, since=since)
+        return matching(seen, parts[0].text, len(target.media), since)
+
+    def _tokens(self, target: ClaimedTarget, platform: Platform) -> Tokens:
+        assert target.tokens is not None  # noqa: S101 - the caller has looked
+        return self.keeper.usable(
             target.account_id, platform, target.tokens, target.granted_scopes, self.clock()
         )
-        since = unconfirmed.sending_at - CLOCKS_DIFFER
-        seen = shows.recent_posts(tokens, target.identity, since=since)
-        return matching(seen, platform.render(target.text), len(target.media), since)
+
+
+def _content(target: ClaimedTarget) -> Content:
+    """What was to be published, without the bytes of its files."""
+    attachments = tuple(attachment_of(media, io.BytesIO) for media in target.media)
+    return Content(target.text, attachments, target.options)
 
 
 def matching(seen: Sequence[Seen], text: str, media: int, since: datetime) -> list[Seen]:
-    """The posts that may be ours: created since then, with this rendered text and as many files."""
+    """The posts that may be ours: created since then, with this rendered text and, where that is told, as many files."""
     wanted = _normalised(text)
     return [
         post
         for post in seen
-        if post.created_at >= since and post.media == media and _normalised(post.text) == wanted
+        if post.created_at >= since
+        and post.media in (None, media)
+        and (post.fits(text) if post.fits else _normalised(post.text) == wanted)
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from ..core.ports import Identity
+from ..core.platform_contract import Identity
 from ..core.records import (
     ExpiringTokens,
     RefreshVerdict,
@@ -80,6 +80,18 @@ class Accounts:
             .eq("account_id", account_id)
         )
         return sealed_tokens(rows[0]) if rows else None
+
+    def other_accounts(self, account_id: str, user_id: str, platform: str) -> int:
+        """How many other connected accounts the user has on the platform."""
+        rows = self._calls.run(
+            self._calls.table("social_accounts")
+            .select("id")
+            .eq("user_id", user_id)
+            .eq("platform_id", platform)
+            .neq("id", account_id)
+            .neq("status", "disconnected")
+        )
+        return len(rows)
 
     def disconnect_account(self, account_id: str, user_id: str) -> bool:
         """Forget an account's tokens; False when there is no such account."""

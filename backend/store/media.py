@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import BinaryIO
@@ -35,6 +36,12 @@ class Media:
     def open_media(self, path: str) -> AbstractContextManager[BinaryIO]:
         """The bytes of a media file. Raises NotFound, Unavailable."""
         return self._files.open(path)
+
+    def put_fitted(self, user_id: str, content: bytes, mime: str) -> str:
+        """Store a picture as a platform will fetch it; returns its path, the same for the same bytes."""
+        path = f"{user_id}/fitted/{hashlib.sha256(content).hexdigest()}.{mime.rpartition('/')[2]}"
+        self._files.put(path, content, mime)
+        return path
 
     def accept_media(self, media_id: str, facts: Inspected) -> None:
         """Mark media as ready with what it is."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ..core.ports import Identity
+from ..core.platform_contract import Identity
 from ..core.records import (
+    AskedAccount,
     ClaimedMedia,
     ClaimedTarget,
     ExpiringTokens,
+    PublishedTarget,
     SealedTokens,
     UnconfirmedTarget,
 )
@@ -38,14 +40,31 @@ def claimed_target(row: dict[str, Any]) -> ClaimedTarget:
         target_version=row["target_version"],
         text=row["text"],
         options=row["options"],
-        identity=Identity(
-            external_id=account["external_id"],
-            account_name=account["account_name"],
-            kind=account["kind"],
-        ),
+        identity=_identity(account),
         granted_scopes=tuple(account["granted_scopes"]),
         tokens=sealed_tokens(token),
         media=tuple(ClaimedMedia(**media) for media in row["media"]),
+        notes=row["notes"],
+    )
+
+
+def _identity(account: dict[str, Any]) -> Identity:
+    return Identity(
+        external_id=account["external_id"], account_name=account["account_name"], kind=account["kind"], username=account["username"],
+    )  # fmt: skip
+
+
+def published_target(row: dict[str, Any]) -> PublishedTarget:
+    """One element of claim_measurements."""
+    return PublishedTarget(claimed_target(row), row["external_id"])
+
+
+def asked_account(row: dict[str, Any]) -> AskedAccount:
+    """One element of claim_profiles."""
+    account = row["account"]
+    scopes = tuple(account["granted_scopes"])
+    return AskedAccount(
+        row["account_id"], row["platform"], _identity(account), scopes, sealed_tokens(row["token"])
     )
 
 

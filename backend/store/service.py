@@ -8,6 +8,7 @@ from .files import Files
 from .generations import Generations
 from .media import Media
 from .operations import Operations
+from .published import PublishedPosts
 from .sources import Sources
 from .targets import Targets
 from .unconfirmed import Unconfirmed
@@ -19,6 +20,7 @@ class Service:
     def __init__(self, calls: Calls, files: Files) -> None:
         self.targets = Targets(calls)
         self.unconfirmed = Unconfirmed(calls)
+        self.published = PublishedPosts(calls)
         self.accounts = Accounts(calls)
         self.sources = Sources(calls)
         self.media = Media(calls, files)

@@ -66,6 +66,13 @@ class Targets:
         rows = self._calls.rpc("settle_attempt", results=[asdict(s) for s in settlements])
         return _verdicts(rows, len(settlements))
 
+    def keep_notes(self, target_id: str, lease_token: int, values: Mapping[str, Any]) -> bool:
+        """Add to what is known of a target's publication; False when the lease is another's by now."""
+        return readable(
+            bool,
+            self._calls.rpc("keep_notes", target=target_id, token=lease_token, patch=dict(values)),
+        )
+
     def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]:
         """Extend leases; returns the tokens still held."""
         held = [

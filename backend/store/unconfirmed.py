@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
 
-from ..core.ports import Seen
+from ..core.platform_contract import Seen
 from ..core.records import UnconfirmedTarget
 from .calls import Calls
 from .rows import unconfirmed_target
@@ -34,3 +34,11 @@ class Unconfirmed:
             absence_is_proof=absence_is_proof,
         )
         return cast('Literal["published", "scheduled", "looking", "asked", "lost"]', verdict)
+
+    def settle_outcome(self, unconfirmed: UnconfirmedTarget, told: Mapping[str, Any]) -> str:
+        """Say what the platform told of this publication; returns what that led to (see the database function)."""
+        return str(
+            self._calls.rpc(
+                "settle_outcome", target=unconfirmed.target.target_id, look=unconfirmed.look, told=dict(told)
+            )
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from ..core.errors import NotFound
 from .calls import Calls
 
 _GENERATION = "id,status,progress,output,error_class,error,space,created_at,started_at,finished_at"
-_TARGET = "id,account_id,text_override,options,state,due_at,next_attempt_at,attempts,external_id,external_id_unknown,external_url,error_class,error,published_at"
+_TARGET = "id,account_id,text_override,options,state,due_at,next_attempt_at,attempts,external_id,external_id_unknown,external_url,error_class,error,published_at,deleted_at"
 
 
 class AsUser:
@@ -38,7 +38,7 @@ class AsUser:
         """A post with its targets and media. Raises NotFound."""
         columns = (
             f"id,text,status,scheduled_at,post_targets({_TARGET},social_accounts(platform_id,account_name,external_id,kind)),"
-            "post_media(position,media(id,kind,mime,bytes,width,height,alt_text,status,path))"
+            "post_media(position,media(id,kind,mime,bytes,width,height,duration,alt_text,status,path))"
         )
         return self._one("posts", columns, post_id, "post")
 

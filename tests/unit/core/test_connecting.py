@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from backend.core.connecting import Connector, account_id_for, s256_challenge
 from backend.core.errors import InvalidInput, NotFound, Unavailable
-from backend.core.ports import Answer, Identity
+from backend.core.platform_contract import Identity
+from backend.core.ports import Answer
 from backend.core.records import SealedTokens, StateVerdict
-from backend.platforms import LinkedIn
+from backend.platforms.linkedin import LinkedIn
 from backend.sealing import Sealer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -87,6 +88,11 @@ class Store:
     def account_tokens(self, account_id: str) -> SealedTokens | None:
         return self.accounts[account_id][2] if account_id in self.accounts else None
 
+    def other_accounts(self, account_id: str, user_id: str, platform: str) -> int:
+        return sum(
+            owner == user_id for one, (owner, *_) in self.accounts.items() if one != account_id
+        )
+
     def disconnect_account(self, account_id: str, user_id: str) -> bool:
         owned = account_id in self.accounts and self.accounts[account_id][0] == user_id
         if owned:
@@ -120,7 +126,7 @@ def desk(
 ) -> Desk:
     door, store, sealer = Door(reply), Store(), Sealer([secrets.token_bytes(32)])
     credentials = {"client_id": "id", "client_secret": "secret"} if configured else {"client_id": None, "client_secret": None}  # fmt: skip
-    platform = LinkedIn(door, **credentials, version="202609")
+    platform = LinkedIn(door, LinkedIn.Settings(**credentials))
     connector = Connector(
         store, {"linkedin": platform}, sealer,
         redirect_uris={"linkedin": "https://api.example.org/api/platforms/linkedin/callback"},

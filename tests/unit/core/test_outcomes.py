@@ -20,7 +20,7 @@ from backend.core.errors import (
     TryLater,
     Unavailable,
 )
-from backend.core.ports import Identity, Published
+from backend.core.platform_contract import Identity, Published
 from backend.core.records import ClaimedTarget
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_long_words_of_a_platform_are_cut_to_what_is_stored() -> None:
 
 def test_success_keeps_what_the_platform_said() -> None:
     answer = Published("urn:1", "https://x", http_status=201, request_id="r")
-    ended = outcomes.published(TARGET, answer)
+    ended = outcomes.answered(TARGET, answer)
     assert (ended.outcome, ended.external_id, ended.external_url) == (
         "published",
         "urn:1",
@@ -153,7 +153,7 @@ def test_giving_back_holds_the_account_only_as_long_as_there_is_a_wait(
 @pytest.mark.parametrize(("sent", "outcome"), [(True, "unconfirmed"), (False, "retry")])
 def test_what_cannot_be_stored_becomes_the_plainest_true_outcome(sent: bool, outcome: str) -> None:
     answer = Published("urn:1", None, http_status=201, request_id=None)
-    ended = outcomes.not_storable(outcomes.published(TARGET, answer), sent=sent)
+    ended = outcomes.not_storable(outcomes.answered(TARGET, answer), sent=sent)
     assert (ended.outcome, ended.error_class, ended.external_id) == (outcome, "not_storable", None)
     assert (ended.target_id, ended.lease_token, ended.http_status) == ("t", 7, 201)
 

@@ -1,0 +1,43 @@
+"""Files for platforms that fetch what they publish: whoever has the address may, for an hour."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from flask import Response, current_app, send_file
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from ..problems import REFUSALS
+from .access import open_to_all
+
+api = APIBlueprint("media", __name__, url_prefix="/media", abp_tags=[Tag(name="Media")], abp_responses=REFUSALS)  # fmt: skip
+
+
+class MediaPath(BaseModel):
+    """A sealed address."""
+
+    token: str = Field(max_length=4000)
+
+
+@api.get(
+    "/<token>",
+    summary="A file, for the platform that publishes it",
+    security=[{}],
+    responses={200: {"description": "The bytes, or the range asked for"}},
+)
+@open_to_all
+def fetch(path: MediaPath) -> Response:
+    lin = current_app.extensions["lin"]
+    place, mime = lin.links.read(path.token)
+    opened = ExitStack()
+    try:
+        file = opened.enter_context(lin.supabase.service.media.open_media(place))
+        answer = send_file(file, mime, conditional=True, etag=False, max_age=0)
+    except BaseException:
+        opened.close()
+        raise
+    answer.call_on_close(opened.close)
+    answer.headers["Cache-Control"] = "private, no-store"
+    answer.headers["Content-Disposition"] = "inline"
+    return answer
