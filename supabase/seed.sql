@@ -1,24 +1,70 @@
 -- The platforms Lin knows, with their limits. Idempotent: run again after an upgrade. Holds nothing secret.
 --
--- limits.text:  max, and how it is counted ("characters" = Unicode code points).
--- limits.media: one entry for each kind of file the platform takes: max (files in one post), mimes, min_bytes, max_bytes,
---               max_pixels (width × height, exclusive), min_seconds, max_seconds, max_pages; mixed: kinds may be mixed.
--- LinkedIn's figures: Posts, Images, Videos and Documents API documentation, 2026-09.
+-- limits.text:    max, and how it is counted: "characters" (Unicode code points), "utf16" (UTF-16 units), "weighted" (X's rule);
+--                 thread: a longer one may go out as several posts.
+-- limits.media:   one entry for each kind of file the platform takes: max (files in one post), mimes, min_bytes, max_bytes,
+--                 max_pixels (width × height, exclusive), min_width, max_width, min_height, max_height, min_ratio, max_ratio
+--                 (width ÷ height), min_seconds, max_seconds, max_pages, max_alt_text, max_text (of the text beside it, where it is
+--                 another than text.max); fit: made to fit, so it is not refused
+--                 for its size. required: no post without media; mixed: kinds may be mixed; max: files in all.
+-- limits.options: the options of a target: a list of the values, or "boolean", "text", "number", "list", "object".
 -- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for.
+-- The figures are those of the platforms' documentation, 2026; each stands in the platform's class as well, and a test
+-- compares the two.
 
 insert into public.platforms (id, name, enabled, read_back_scope, limits) values
+  ('facebook', 'Facebook Pages', true, 'pages_read_engagement', '{
+    "text": {"max": 63206, "counted": "characters"},
+    "media": {
+      "mixed": false,
+      "image": {"max": 10, "fit": true},
+      "gif": {"max": 1, "mimes": ["image/gif"], "max_bytes": 4000000},
+      "video": {"max": 1, "mimes": ["video/mp4"], "max_bytes": 2000000000, "max_seconds": 2400}
+    },
+    "options": {"link": "text", "reel": "boolean"}
+  }'),
   ('linkedin', 'LinkedIn', true, 'r_member_social', '{
     "text": {"max": 3000, "counted": "characters"},
     "media": {
       "mixed": false,
-      "image": {"max": 20, "mimes": ["image/jpeg", "image/png"], "max_bytes": 10000000, "max_pixels": 36152320},
-      "gif": {"max": 1, "mimes": ["image/gif"], "max_bytes": 10000000, "max_pixels": 36152320},
+      "image": {"max": 20, "fit": true, "max_alt_text": 4086},
+      "gif": {"max": 1, "mimes": ["image/gif"], "max_bytes": 10000000, "max_pixels": 36152320, "max_alt_text": 4086},
       "video": {"max": 1, "mimes": ["video/mp4"], "min_bytes": 75000, "max_bytes": 500000000, "min_seconds": 3, "max_seconds": 1800},
       "document": {"max": 1, "max_bytes": 100000000, "max_pages": 300, "mimes": [
         "application/pdf", "application/msword", "application/vnd.ms-powerpoint",
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "application/vnd.openxmlformats-officedocument.presentationml.presentation"]}
-    }
+    },
+    "options": {"visibility": ["PUBLIC", "CONNECTIONS", "LOGGED_IN"], "title": "text"}
+  }'),
+  ('tiktok', 'TikTok', true, null, '{
+    "text": {"max": 2200, "counted": "utf16"},
+    "media": {
+      "mixed": false,
+      "required": true,
+      "image": {"max": 35, "fit": true, "max_text": 4000},
+      "video": {"max": 1, "mimes": ["video/mp4", "video/quicktime", "video/webm"], "max_bytes": 4000000000, "max_seconds": 600,
+        "min_width": 360, "max_width": 4096, "min_height": 360, "max_height": 4096}
+    },
+    "options": {
+      "privacy_level": ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"],
+      "disable_comment": "boolean", "disable_duet": "boolean", "disable_stitch": "boolean",
+      "brand_content_toggle": "boolean", "brand_organic_toggle": "boolean", "is_aigc": "boolean",
+      "cover_timestamp_ms": "number", "inbox": "boolean", "auto_add_music": "boolean", "title": "text"}
+  }'),
+  ('x', 'X', true, 'tweet.read', '{
+    "text": {"max": 280, "counted": "weighted", "thread": true},
+    "media": {
+      "mixed": false,
+      "image": {"max": 4, "fit": true, "max_alt_text": 1000},
+      "gif": {"max": 1, "mimes": ["image/gif"], "max_bytes": 15000000, "max_width": 1280, "max_height": 1080, "max_alt_text": 1000},
+      "video": {"max": 1, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 512000000, "min_seconds": 0.5, "max_seconds": 140,
+        "min_width": 32, "max_width": 1280, "min_height": 32, "max_height": 1024, "min_ratio": 0.3333, "max_ratio": 3, "max_alt_text": 1000}
+    },
+    "options": {
+      "thread": "boolean",
+      "reply_settings": ["everyone", "following", "mentionedUsers", "subscribers", "verified"],
+      "made_with_ai": "boolean"}
   }')
 on conflict (id) do update set name = excluded.name, enabled = excluded.enabled, read_back_scope = excluded.read_back_scope,
   limits = excluded.limits;
