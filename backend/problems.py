@@ -18,6 +18,10 @@ from .core.errors import (
     LinError,
     NotAllowed,
     NotFound,
+    PlatformError,
+    Reconnect,
+    Rejected,
+    SendError,
     TooMany,
     Unavailable,
 )
@@ -72,6 +76,11 @@ _STATUS: tuple[tuple[type[LinError], int], ...] = (
     (FetchError, 422),
     (TooMany, 429),
     (Unavailable, 503),
+    # a platform that was asked on a user's behalf
+    (Reconnect, 409),
+    (Rejected, 409),
+    (PlatformError, 503),
+    (SendError, 503),
 )
 
 

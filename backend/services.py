@@ -18,18 +18,23 @@ from .core.clock import DatabaseClock
 from .core.connecting import Connector
 from .core.dispatching import Dispatcher
 from .core.errors import Unavailable
+from .core.follow_ups import FollowUps
 from .core.generating import Generator
-from .core.ports import Platform
+from .core.platform_contract import Platform
 from .core.preparing import Preparer
-from .core.publishing import Publisher
+from .core.previewing import Planner
+from .core.publishing import Publisher, utc_now
 from .core.reading import SourceFetcher
 from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
+from .links import MediaLinks
+from .media.fitting import fit_picture
 from .media.inspecting import Inspector
+from .media.planning import plan_picture
 from .outbound import PlatformHttp, PublicHttp
 from .platforms import PLATFORMS
 from .sealing import Sealer
-from .settings import Settings
+from .settings import Settings, read_settings
 from .sources import Reader
 from .spaces import SPACES
 from .spool import Spool
@@ -50,6 +55,9 @@ class Services:
     authenticator: Authenticator
     platforms: Mapping[str, Platform]
     connector: Connector
+    links: MediaLinks
+    follow_ups: FollowUps
+    plan_picture: Planner
     run_generation: Callable[[str], None]
 
 
@@ -69,6 +77,8 @@ class WorkerServices:
     keeper: TokenKeeper
     reconciler: Reconciler
     spool: Spool
+    platforms: Mapping[str, Platform]
+    follow_ups: FollowUps
 
 
 def build(settings: Settings) -> Services:
@@ -82,12 +92,17 @@ def build(settings: Settings) -> Services:
         supabase.service.accounts,
         platforms,
         sealer,
-        redirect_uris={"linkedin": settings.linkedin_redirect_uri},
+        redirect_uris={name: _redirect_uri(settings, name) for name in platforms},
         allowed_origins=settings.frontend_origins,
         require_browser=settings.app_env == "production",
     )
     return Services(
-        settings, supabase, _authenticator(settings, supabase), platforms, connector,
+        settings, supabase, _authenticator(settings, supabase), platforms, connector, MediaLinks(sealer, settings.public_url),
+        FollowUps(
+            supabase.service.published, supabase.service.targets, platforms,
+            TokenKeeper(supabase.service.accounts, platforms, sealer), utc_now,
+        ),
+        plan_picture,
         _background(_generator(settings, supabase, threading.Event())),
     )  # fmt: skip
 
@@ -104,7 +119,14 @@ def build_worker(
     spool = Spool(settings.spool_directory, settings.supabase_url)
     publisher = Publisher(
         supabase.service.targets,
-        Preparer(supabase.service.media, platforms, keeper),
+        Preparer(
+            supabase.service.media,
+            supabase.service.targets,
+            platforms,
+            keeper,
+            fit=fit_picture,
+            links=MediaLinks(sealer, settings.public_url),
+        ),
         Breakers(first_open_seconds=settings.breaker_seconds),
         RetryBudget(),
         spool,
@@ -124,8 +146,10 @@ def build_worker(
         MediaChecker(supabase.service.media, Inspector()),
         _generator(settings, supabase, stopping),
         keeper,
-        Reconciler(supabase.service.unconfirmed, platforms, keeper, clock.now),
+        Reconciler(supabase.service.unconfirmed, supabase.service.targets, platforms, keeper, clock.now),
         spool,
+        platforms,
+        FollowUps(supabase.service.published, supabase.service.targets, platforms, keeper, clock.now),
     )  # fmt: skip
 
 
@@ -143,18 +167,16 @@ def _platforms(settings: Settings) -> dict[str, Platform]:
         total_timeout=settings.platform_timeout_seconds,
         pool_size=2 * settings.worker_threads,
     )
-    secret = settings.linkedin_client_secret
-    options: dict[str, dict[str, Any]] = {
-        "linkedin": {
-            "client_id": settings.linkedin_client_id,
-            "client_secret": secret.get_secret_value() if secret else None,
-            "version": settings.linkedin_version,
-            "read_back": settings.linkedin_read_back,
-            # the sandbox's media is usable at once; LinkedIn's takes a few seconds
-            "media_grace_seconds": 0.0 if settings.platform_sandbox_url else 4.0,
-        }
+    return {
+        name: platform(door, read_settings(platform.Settings))
+        for name, platform in PLATFORMS.items()
     }
-    return {name: platform(door, **options[name]) for name, platform in PLATFORMS.items()}
+
+
+def _redirect_uri(settings: Settings, platform: str) -> str:
+    """Where a platform sends browsers back; registered with its app, character by character."""
+    own = read_settings(PLATFORMS[platform].Settings).redirect_url
+    return own or f"{settings.public_url}/api/platforms/{platform}/callback"
 
 
 def _public_door(settings: Settings) -> PublicHttp:

@@ -26,10 +26,12 @@ from .jobs import (
     fetch_sources,
     fill_occurrences,
     mark_missed,
+    measure_posts,
     open_occurrences,
     publish_due_posts,
     purge_expired,
     recover_leases,
+    refresh_profiles,
     refresh_tokens,
     renew_leases,
     run_generations,
@@ -37,6 +39,7 @@ from .jobs import (
     settle_spooled,
     settle_unconfirmed,
     watch_permissions,
+    watch_versions,
 )
 from .jobs.ports import JobServices
 from .logs import configure
@@ -129,6 +132,13 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             900,
             "permissions last for weeks; a quarter of an hour late is early enough to tell",
         ),
+        Job(
+            measure_posts.run,
+            300,
+            "figures are asked for hourly at most; five minutes more do not matter",
+        ),
+        Job(refresh_profiles.run, 3600, "names and pictures change seldom; each is read daily"),
+        Job(watch_versions.run, 86_400, "an operator has sixty days to act"),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )
 
@@ -160,6 +170,9 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         services = build_worker(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except SpoolError as error:
         sys.stderr.write(f"Lin cannot start: {error}\n")
         return 2

@@ -10,6 +10,8 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from ..core.errors import Unavailable
+from ..core.publishing import utc_now
+from ..core.versions import version_ends
 from .access import open_to_all
 
 api = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="Health")])
@@ -27,12 +29,14 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Each part and what is wrong with it (empty: nothing)."""
+    """Each part and what is wrong with it (empty: nothing). `versions` warns of platforms' API versions that end within sixty
+    days; that alone makes nothing unready."""
 
     status: str
     database: str
     worker: str
     queue: str
+    versions: str
 
 
 @api.get("/live", responses={200: Live}, summary="The process answers")
@@ -46,7 +50,8 @@ def live() -> dict[str, str]:
 def ready() -> Response:
     parts = _parts()
     is_ready = not any(parts.values())
-    answer: Response = jsonify({"status": "ready" if is_ready else "not ready", **parts})
+    told = {"status": "ready" if is_ready else "not ready", **parts, "versions": _versions()}
+    answer: Response = jsonify(told)
     answer.status_code = 200 if is_ready else 503
     return answer
 
@@ -70,3 +75,9 @@ def _parts() -> dict[str, str]:
         else f"the oldest due post waits for {late:.0f} s"
     )
     return {"database": "", "worker": worker, "queue": queue}
+
+
+def _versions() -> str:
+    platforms = current_app.extensions["lin"].platforms
+    near = (v for v in version_ends(platforms, utc_now().date()) if v.is_near)
+    return " ".join(version.sentence for version in near)

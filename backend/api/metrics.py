@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from flask import Response, current_app
@@ -12,6 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ..core.errors import Unavailable
+from ..core.platform_contract import Platform
+from ..core.publishing import utc_now
+from ..core.versions import version_ends
 from .access import open_to_all
 
 api = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="Health")])
@@ -33,11 +36,13 @@ class _Operations(Protocol):
 class QueueCollector(Collector):
     """Asks the database at each scrape."""
 
-    def __init__(self, operations: _Operations) -> None:
+    def __init__(self, operations: _Operations, platforms: Mapping[str, Platform]) -> None:
         self._operations = operations
+        self._platforms = platforms
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges; only `lin_supabase_up` when the database does not answer."""
+        yield from self._versions()
         try:
             health = self._operations.system_health()
         except Unavailable:
@@ -54,12 +59,21 @@ class QueueCollector(Collector):
             unconfirmed.add_metric([platform], float(count))
         yield unconfirmed
 
+    def _versions(self) -> Iterator[GaugeMetricFamily]:
+        days = GaugeMetricFamily(
+            "lin_platform_version_days", "Days until a platform refuses the API version in use.", labels=["platform", "version"]
+        )  # fmt: skip
+        for version in version_ends(self._platforms, utc_now().date()):
+            days.add_metric([version.platform, version.version], float(version.days))
+        yield days
+
 
 @api.get("/metrics", summary="How the queue stands (Prometheus)",
     responses={200: {"description": "The figures, in Prometheus' text format",
                      "content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
 @open_to_all
 def metrics() -> Response:
+    lin = current_app.extensions["lin"]
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(QueueCollector(current_app.extensions["lin"].supabase.service.operations))
+    registry.register(QueueCollector(lin.supabase.service.operations, lin.platforms))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -32,6 +32,9 @@ class PlatformView(BaseModel):
     name: str = Field(examples=["LinkedIn"])
     enabled: bool = Field(description="Whether posts can go there at all")
     configured: bool = Field(description="Whether this server has credentials for it")
+    options: dict[str, Any] = Field(
+        description="The JSON Schema of a target's options on this platform"
+    )
     limits: dict[str, Any] = Field(examples=[{"text": {"max": 3000, "counted": "characters"}}])
 
 
@@ -79,7 +82,16 @@ def list_platforms() -> dict[str, Any]:
     lin = current_app.extensions["lin"]
     rows = lin.supabase.as_user(current_user().token).platforms()
     configured = {name for name, platform in lin.platforms.items() if platform.configured}
-    return {"platforms": [{**row, "configured": row["id"] in configured} for row in rows]}
+    return {
+        "platforms": [
+            {**row, "configured": row["id"] in configured, "options": _options(lin.platforms.get(row["id"]))}
+            for row in rows
+        ]
+    }  # fmt: skip
+
+
+def _options(platform: Any) -> dict[str, Any]:
+    return platform.Options.model_json_schema() if platform else {}
 
 
 @api.post("/connect", responses={200: ConnectAnswer}, summary="Start connecting an account")
@@ -133,3 +145,21 @@ def disconnect(path: AccountPath) -> tuple[str, int]:
     account = lin.supabase.as_user(user.token).account(path.account_id)
     lin.connector.disconnect(account["id"], account["platform_id"], user.id)
     return "", 204
+
+
+class Choices(BaseModel):
+    """What the account's owner may choose for a post now, by the names of the platform's options; `notes` are sentences that
+    they have to know. Empty for platforms that leave this to the options."""
+
+    choices: dict[str, Any] = Field(examples=[{"privacy_level": ["SELF_ONLY"], "notes": []}])
+
+
+@api.get(
+    "/accounts/<account_id>/choices",
+    responses={200: Choices},
+    summary="What the platform lets this account choose, asked now",
+)
+@signed_in
+def choices(path: AccountPath) -> dict[str, Any]:
+    lin = current_app.extensions["lin"]
+    return {"choices": dict(lin.follow_ups.choices(path.account_id, current_user().id))}

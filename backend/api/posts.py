@@ -11,6 +11,7 @@ from flask import Response, current_app, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
+from ..core.errors import NotFound
 from ..core.previewing import preview_targets
 from ..problems import REFUSALS
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
@@ -36,6 +37,12 @@ class PostPath(BaseModel):
     post_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
 
 
+class TargetPath(PostPath):
+    """Which target of it."""
+
+    target_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+
+
 class TargetView(BaseModel):
     """What became of one target."""
 
@@ -48,6 +55,7 @@ class TargetView(BaseModel):
     error_class: str | None
     error: str | None
     published_at: datetime | None
+    deleted_at: datetime | None = Field(description="When it was deleted from the platform")
     next_attempt_at: datetime | None
 
 
@@ -60,16 +68,55 @@ class PostView(BaseModel):
     targets: list[TargetView]
 
 
+class PartPreview(BaseModel):
+    """One text exactly as it is sent."""
+
+    text: str = Field(description="After escaping")
+    length: int = Field(description="As the platform counts")
+    max_length: int
+    hashtags: list[str]
+    links: list[str]
+
+
+class SentPreview(BaseModel):
+    """A file as it will be sent."""
+
+    mime: str
+    width: int | None
+    height: int | None
+    changes: list[str] = Field(
+        description="What is done to a picture so that the platform takes it",
+        examples=[["scaled from 4000 × 3000 to 1440 × 1080"]],
+    )
+
+
+class FilePreview(BaseModel):
+    """A file of the post, and what will be sent of it. Metadata of pictures (the place, the camera) are always removed."""
+
+    id: str
+    kind: str | None
+    mime: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    duration: float | None
+    alt_text: str | None
+    status: str
+    sent: SentPreview | None
+
+
 class TargetPreview(BaseModel):
     """A target exactly as it would be sent."""
 
     target_id: str
     account_name: str
     platform: str
-    text: str = Field(description="As it is sent, after escaping")
-    length: int = Field(description="As the platform counts")
-    max_length: int | None
-    media: list[dict[str, Any]]
+    text: str = Field(description="As it is sent, after escaping; of a thread: as it was written")
+    length: int = Field(description="As the platform counts, of all parts")
+    max_length: int = Field(description="Of one part")
+    parts: list[PartPreview] = Field(description="One, or the posts of a thread in their order")
+    privacy: str | None = Field(description="Who may see it, in the platform's own word")
+    media: list[FilePreview]
     violations: list[dict[str, str]]
 
 
@@ -88,8 +135,10 @@ def preview(path: PostPath) -> dict[str, Any]:
     lin = current_app.extensions["lin"]
     user = lin.supabase.as_user(current_user().token)
     post = user.post(path.post_id)
-    limits = {row["id"]: row["limits"] for row in user.platforms()}
-    return {"post_id": post["id"], "targets": preview_targets(post, lin.platforms, limits)}
+    return {
+        "post_id": post["id"],
+        "targets": preview_targets(post, lin.platforms, lin.plan_picture),
+    }
 
 
 @api.post(
@@ -114,6 +163,22 @@ def publish(path: PostPath) -> Response:
     if wait:
         answer.headers["Preference-Applied"] = f"wait={wait}"
     return answer
+
+
+@api.delete(
+    "/<post_id>/targets/<target_id>/publication", responses={204: None},
+    summary="Delete a published post from its platform",
+    description="Where the platform lets apps do that. The target stays `published`, with `deleted_at`.",
+)  # fmt: skip
+@live_session
+def delete_publication(path: TargetPath) -> tuple[str, int]:
+    lin = current_app.extensions["lin"]
+    user = current_user()
+    post = lin.supabase.as_user(user.token).post(path.post_id)
+    if path.target_id.lower() not in {target["id"] for target in post["post_targets"]}:
+        raise NotFound("There is no such target.")
+    lin.follow_ups.delete(path.target_id, user.id)
+    return "", 204
 
 
 def _preferred_wait(prefer: str) -> int:

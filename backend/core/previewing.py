@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, Protocol
 
-from .ports import Attachment, Content, Platform
+from .errors import MediaRejected
+from .platform_contract import Attachment, Content, Platform, Violation
+from .ports import PictureLimits
+
+_SHOWN = ("id", "kind", "mime", "bytes", "width", "height", "duration", "alt_text", "status")
+
+
+class Plan(Protocol):
+    """What becomes of a picture; see media/planning.py."""
+
+    @property
+    def mime(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def changes(self) -> tuple[str, ...]: ...
+
+
+Planner = Callable[[str, int, int, int, PictureLimits], Plan]
 
 
 def preview_targets(
-    post: Mapping[str, Any], platforms: Mapping[str, Platform], limits: Mapping[str, Any]
+    post: Mapping[str, Any], platforms: Mapping[str, Platform], plan: Planner
 ) -> list[dict[str, Any]]:
-    """One preview per target of a post row (see store/user.py): text as sent, length, limit, media, violations."""
+    """One preview per target of a post row (see store/user.py): texts as sent, their lengths and limits, media as sent with
+    what is changed, privacy, violations. `plan` says what becomes of a picture, by its facts."""
     media = [row["media"] for row in sorted(post["post_media"], key=lambda row: row["position"])]
-    return [_preview(post, target, media, platforms, limits) for target in post["post_targets"]]
+    return [_preview(post, target, media, platforms, plan) for target in post["post_targets"]]
 
 
 def _preview(
@@ -22,44 +44,69 @@ def _preview(
     target: Mapping[str, Any],
     media: list[Mapping[str, Any]],
     platforms: Mapping[str, Platform],
-    limits: Mapping[str, Any],
+    plan: Planner,
 ) -> dict[str, Any]:
     account = target["social_accounts"]
-    name = account["platform_id"]
+    platform = platforms[account["platform_id"]]
     text = post["text"] if target["text_override"] is None else target["text_override"]
-    content = Content(
-        text=text,
-        attachments=tuple(_attachment(m) for m in media if m["kind"]),
-        options=target["options"],
-    )
-    violations = [
-        {"field": v.field, "message": v.message} for v in platforms[name].violations(content)
-    ]
-    violations += [
-        {
-            "field": "media",
-            "message": "A file is still being checked."
-            if m["status"] == "uploaded"
-            else "A file cannot be used.",
-        }
-        for m in media
-        if m["status"] != "ready"
-    ]
+    planned, violations = _planned(media, platform.pictures, plan)
+    attachments = tuple(planned[m["id"]] for m in media if m["id"] in planned)
+    content = Content(text=text, attachments=attachments, options=target["options"])
+    violations = [*platform.violations(content), *violations]
+    rendering = platform.render(content)
+    first = rendering.parts[0]
     return {
         "target_id": target["id"],
         "account_name": account["account_name"],
-        "platform": name,
-        "text": platforms[name].render(text),
-        "length": len(text),
-        "max_length": limits.get(name, {}).get("text", {}).get("max"),
-        "media": [
-            {
-                key: m[key]
-                for key in ("id", "kind", "mime", "bytes", "width", "height", "alt_text", "status")
-            }
-            for m in media
-        ],
-        "violations": violations,
+        "platform": platform.name,
+        "text": first.text if len(rendering.parts) == 1 else text,
+        "length": sum(part.length for part in rendering.parts),
+        "max_length": first.max_length,
+        "parts": [asdict(part) for part in rendering.parts],
+        "privacy": rendering.privacy,
+        "media": [_shown(m, planned.get(m["id"])) for m in media],
+        "violations": [{"field": v.field, "message": v.message} for v in violations],
+    }
+
+
+def _planned(
+    media: list[Mapping[str, Any]], limits: PictureLimits | None, plan: Planner
+) -> tuple[dict[str, Attachment], list[Violation]]:
+    """Each file that was looked at, as it will be sent, by its id; and what stands in the way."""
+    planned: dict[str, Attachment] = {}
+    violations: list[Violation] = []
+    for number, row in enumerate(media, 1):
+        if row["status"] == "uploaded":
+            violations.append(Violation("media", f"File {number} is still being checked."))
+        elif row["status"] == "rejected":
+            violations.append(Violation("media", f"File {number} cannot be used."))
+        if not row["kind"]:
+            continue
+        attachment = _attachment(row)
+        if row["kind"] == "image" and limits is not None and row["width"] and row["height"]:
+            try:
+                fitted = plan(row["mime"], row["bytes"], row["width"], row["height"], limits)
+            except MediaRejected as error:
+                violations.append(Violation("media", f"File {number}: {error}"))
+            else:
+                attachment = replace(
+                    attachment, mime=fitted.mime, width=fitted.width, height=fitted.height, changes=fitted.changes
+                )  # fmt: skip
+        planned[row["id"]] = attachment
+    return planned, violations
+
+
+def _shown(row: Mapping[str, Any], sent: Attachment | None) -> dict[str, Any]:
+    """A file as it is, and `sent`: as it will be, with what is changed. Metadata of pictures always go."""
+    return {
+        **{name: row[name] for name in _SHOWN},
+        "sent": sent
+        and {
+            "mime": sent.mime,
+            "width": sent.width,
+            "height": sent.height,
+            "changes": list(sent.changes),
+        },
     }
 
 
@@ -67,5 +114,6 @@ def _attachment(row: Mapping[str, Any]) -> Attachment:
     """Enough of an attachment to check limits; its bytes are not read for a preview."""
     title = str(row["path"]).rsplit("/", 1)[-1]
     return Attachment(
-        row["id"], row["kind"], row["mime"], row["bytes"], row["alt_text"], title, io.BytesIO
-    )
+        row["id"], row["kind"], row["mime"], row["bytes"], row["alt_text"], title, io.BytesIO,
+        row["width"], row["height"], row["duration"],
+    )  # fmt: skip

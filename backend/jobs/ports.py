@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ..core.platform_contract import Platform
 from ..core.records import Settlement
 
 
@@ -66,6 +67,11 @@ class _Spool(Protocol):
     def settle_all(self, settle: Callable[[Sequence[Settlement]], object]) -> int: ...
 
 
+class _FollowUps(Protocol):
+    def measure(self) -> int: ...
+    def refresh_profiles(self) -> int: ...
+
+
 class JobServices(Protocol):
     """The worker's services, as jobs see them (services.WorkerServices)."""
 
@@ -91,3 +97,7 @@ class JobServices(Protocol):
     def reconciler(self) -> _Runs: ...
     @property
     def spool(self) -> _Spool: ...
+    @property
+    def follow_ups(self) -> _FollowUps: ...
+    @property
+    def platforms(self) -> Mapping[str, Platform]: ...

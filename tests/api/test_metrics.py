@@ -32,7 +32,7 @@ class Operations:
 def samples(health: dict[str, Any] | None) -> dict[str, float]:
     return {
         " ".join((sample.name, *sample.labels.values())): sample.value
-        for family in QueueCollector(Operations(health)).collect()
+        for family in QueueCollector(Operations(health), {}).collect()
         for sample in family.samples
     }
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from backend.core.previewing import preview_targets
-from backend.platforms import LinkedIn
-
-LIMITS = {"linkedin": {"text": {"max": 3000}}}
+from backend.media.planning import plan_picture
+from backend.platforms.linkedin import LinkedIn
 
 
 class NoDoor:
@@ -22,13 +21,13 @@ class NoDoor:
         return url
 
 
-PLATFORMS = {"linkedin": LinkedIn(NoDoor(), client_id="i", client_secret="s", version="202609")}
+PLATFORMS = {"linkedin": LinkedIn(NoDoor(), LinkedIn.Settings(client_id="i", client_secret="s"))}
 
 
 def media(position: int, **changed: Any) -> dict[str, Any]:
     row = {
         "id": f"m{position}", "kind": "image", "mime": "image/png", "bytes": 10, "width": 4, "height": 3,
-        "alt_text": None, "status": "ready", "path": f"user/{position}.png",
+        "duration": None, "alt_text": None, "status": "ready", "path": f"user/{position}.png",
     }  # fmt: skip
     return {"position": position, "media": row | changed}
 
@@ -41,8 +40,8 @@ def post(text: str = "Hello (world) #tag", override: str | None = None, *files: 
     return {"text": text, "post_media": list(files), "post_targets": [target]}
 
 
-def preview(row: dict[str, Any], limits: dict[str, Any] = LIMITS) -> dict[str, Any]:
-    (only,) = preview_targets(row, PLATFORMS, limits)
+def preview(row: dict[str, Any]) -> dict[str, Any]:
+    (only,) = preview_targets(row, PLATFORMS, plan_picture)
     return only
 
 
@@ -50,7 +49,8 @@ def test_a_target_is_shown_as_it_will_be_sent() -> None:
     shown = preview(post("Hello (world) #tag"))
     assert shown == {
         "target_id": "t1", "account_name": "Ada", "platform": "linkedin", "text": "Hello \\(world\\) #tag",
-        "length": 18, "max_length": 3000, "media": [], "violations": [],
+        "length": 18, "max_length": 3000, "media": [], "violations": [], "privacy": "PUBLIC",
+        "parts": [{"text": "Hello \\(world\\) #tag", "length": 18, "max_length": 3000, "hashtags": (), "links": ()}],
     }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_media_is_in_the_order_of_its_positions() -> None:
 
 @pytest.mark.parametrize(
     ("status", "message"),
-    [("uploaded", "A file is still being checked."), ("rejected", "A file cannot be used.")],
+    [("uploaded", "File 1 is still being checked."), ("rejected", "File 1 cannot be used.")],
 )
 def test_a_file_that_is_not_ready_is_a_violation(status: str, message: str) -> None:
     shown = preview(post("a", None, media(0, status=status, kind=None, mime=None)))
@@ -91,10 +91,10 @@ def test_a_file_that_is_not_ready_is_a_violation(status: str, message: str) -> N
     ("files", "words"),
     [
         ([media(0, kind="video"), media(1)], "files of different kinds"),
-        ([media(0, kind="audio")], "does not take audio files"),
+        ([media(0, kind="audio")], "does not take a file of kind audio"),
         ([media(n) for n in range(21)], "at most 20"),
         ([media(n, kind="video") for n in range(2)], "at most 1"),
-        ([media(0, alt_text="a" * 4087)], "alt text is 4087 characters long"),
+        ([media(0, alt_text="a" * 4087)], "alt text of file 1 is 4087 characters long"),
     ],
 )
 def test_what_the_platform_would_refuse_is_told_before_sending(
@@ -109,9 +109,15 @@ def test_options_are_checked_too() -> None:
     assert [v["field"] for v in violations] == ["options.visibility"]
 
 
-def test_a_platform_without_limits_in_the_database_shows_none() -> None:
-    assert preview(post(), {})["max_length"] is None
+def test_a_picture_is_shown_as_it_will_be_sent_with_what_is_done_to_it() -> None:
+    (file,) = preview(post("a", None, media(0, mime="image/webp", width=9000, height=6000)))[
+        "media"
+    ]
+    assert (file["mime"], file["width"]) == ("image/webp", 9000)
+    assert file["sent"]["mime"] in LinkedIn.pictures.mimes
+    assert file["sent"]["width"] * file["sent"]["height"] < LinkedIn.pictures.max_pixels
+    assert any(change.startswith("scaled from 9000") for change in file["sent"]["changes"])
 
 
 def test_a_post_without_targets_has_no_previews() -> None:
-    assert preview_targets(post() | {"post_targets": []}, PLATFORMS, LIMITS) == []
+    assert preview_targets(post() | {"post_targets": []}, PLATFORMS, plan_picture) == []
