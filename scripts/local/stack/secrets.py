@@ -23,8 +23,7 @@ class Secrets:
     secret_key: str
     jwt_secret: str
     token_keys: str
-    linkedin_client_id: str
-    linkedin_client_secret: str
+    apps_seed: str
 
     def legacy_key(self, role: str) -> str:
         """The API key of the older kind, a long-lived HS256 token, for "anon" or "service_role"."""
@@ -45,8 +44,7 @@ class Secrets:
             "secret_key": "sb_secret_" + secrets.token_urlsafe(24),
             "jwt_secret": secrets.token_urlsafe(40),
             "token_keys": token_key,
-            "linkedin_client_id": "86" + secrets.token_hex(6),
-            "linkedin_client_secret": "WPL_AP1." + secrets.token_hex(12),
+            "apps_seed": secrets.token_hex(16),
         }
         names = [field.name for field in fields(cls)]
         values = cls(**{name: kept.get(name, made[name]) for name in names})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local.paths import SCRIPTS
 
+from .apps import sandbox_apps
 from .ports import PORTS, usual_url
 from .processes import Child, Processes
 from .secrets import Secrets
@@ -37,8 +38,11 @@ class Services:
         if "SMTP_URL" not in self._environ:
             self._serve("mailbox", "--smtp-port", str(PORTS["smtp"]))
         if "PLATFORM_SANDBOX_URL" not in self._environ:
+            public_url = self._environ.get("PUBLIC_URL", api_url).rstrip("/")
             # in the environment, because every user of the machine may read a process's arguments
-            self._serve("sandbox", env={"SANDBOX_APPS": self._linkedin_app(secrets, api_url)})
+            apps = sandbox_apps(self._environ, secrets.apps_seed, public_url)
+            # platforms fetch media from the API, which is on loopback here
+            self._serve("sandbox", env={"SANDBOX_APPS": apps, "SANDBOX_PUBLIC_ORIGINS": public_url})
         self._serve("frontend", "--stack-json", str(stack_json))
 
     def forget(self) -> None:
@@ -77,13 +81,6 @@ class Services:
     def _ready_url(self, name: str, seconds: float = READY_SECONDS) -> str | None:
         child = self._children.get(name)
         return str(child.wait_ready(seconds)["ready"]) if child else None
-
-    def _linkedin_app(self, secrets: Secrets, api_url: str) -> str:
-        """The application that the sandbox knows: id, secret and where its consent page may lead back to."""
-        public = self._environ.get("PUBLIC_URL", api_url).rstrip("/")
-        client_id = self._environ.get("LINKEDIN_CLIENT_ID", secrets.linkedin_client_id)
-        secret = self._environ.get("LINKEDIN_CLIENT_SECRET", secrets.linkedin_client_secret)
-        return f"linkedin:{client_id}:{secret}:{public}/api/platforms/linkedin/callback"
 
     def _serve(self, name: str, *options: str, env: Mapping[str, str] | None = None) -> None:
         command = [sys.executable, "-m", f"local.{name}", "--host", "127.0.0.1"]

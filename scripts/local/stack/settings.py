@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .apps import VARIABLES, credentials
 from .errors import StackError
 from .secrets import Secrets
 
@@ -53,7 +54,7 @@ def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
     without the tests' orders to measure coverage, because none of them runs the backend's code."""
     dropped = (
         "SUPABASE_",
-        "LINKEDIN_CLIENT",
+        *(name for pair in VARIABLES.values() for name in pair),
         "TOKEN_KEYS",
         "JWT_SECRET_KEY",
         "DATABASE_URL",
@@ -82,9 +83,11 @@ def backend_environment(
         "APP_ENV": "development",
         "PUBLIC_URL": api_url,
         "TOKEN_KEYS": secrets.token_keys,
-        "LINKEDIN_CLIENT_ID": secrets.linkedin_client_id,
-        "LINKEDIN_CLIENT_SECRET": secrets.linkedin_client_secret,
+        **credentials(secrets.apps_seed),
         "LINKEDIN_VERSION": LINKEDIN_VERSION,
+        # the sandbox's media is usable at once, and its TikTok app is audited
+        "LINKEDIN_MEDIA_GRACE_SECONDS": "0",
+        "TIKTOK_AUDITED": "true",
         "MAIL_FROM": MAIL_FROM,
         "LOG_LEVEL": "INFO",
         "SPOOL_DIRECTORY": spool_directory,
