@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from local.sandbox.driver import Caller, Sandbox
+from local.sandbox.graph.driver import GraphApp, GraphCaller
 from local.sandbox.registry import build
 from local.sandbox.server import SandboxServer
 from local.sandbox.tiktok.driver import TikToker
@@ -211,3 +212,37 @@ def tia(sandbox: Sandbox, tiktok: dict[str, str]) -> TikToker:
 def tom(sandbox: Sandbox, tiktok: dict[str, str]) -> TikToker:
     """Another member of the same app."""
     return TikToker.new(sandbox, client_id=tiktok["client_id"], name="Tom Example")
+
+
+@pytest.fixture
+def facebook(sandbox: Sandbox) -> GraphApp:
+    """A Facebook app."""
+    scope = "pages_show_list,pages_read_engagement,pages_manage_posts"
+    return GraphApp.new(sandbox, "facebook", "https://www.facebook.com/v24.0/dialog/oauth", scope)
+
+
+@pytest.fixture
+def fay(sandbox: Sandbox, facebook: GraphApp) -> GraphCaller:
+    """A page with a token, nobody else's."""
+    return GraphCaller.new(sandbox, "facebook", client_id=facebook.client_id, name="Fay Page")
+
+
+@pytest.fixture
+def instagram(sandbox: Sandbox) -> GraphApp:
+    """An Instagram app (Instagram Login)."""
+    scope = "instagram_business_basic,instagram_business_content_publish"
+    return GraphApp.new(sandbox, "instagram", "https://www.instagram.com/oauth/authorize", scope)
+
+
+@pytest.fixture
+def ivy(sandbox: Sandbox, instagram: GraphApp, serving: FileServer) -> GraphCaller:
+    """An account with Instagram Login; media can be fetched from ``serving``."""
+    return GraphCaller.new(sandbox, "instagram", client_id=instagram.client_id, name="Ivy Image")
+
+
+@pytest.fixture
+def finn(sandbox: Sandbox, facebook: GraphApp, serving: FileServer) -> GraphCaller:
+    """An account that comes with a Facebook page."""
+    return GraphCaller.new(
+        sandbox, "instagram", login="facebook", client_id=facebook.client_id, name="Finn Photo"
+    )
