@@ -226,7 +226,7 @@ def _wanted_posts(world: World) -> Callable[[ReceivedPost], bool]:
 
     def wanted(post: ReceivedPost) -> bool:
         # A page's posts are found by the page's id, whoever of its people wrote them.
-        whose = member in (None, post.member, post.author)
+        whose = member in (None, post.member, post.author, post.author.rpartition(":")[2])
         return whose and platform in (None, post.platform)
 
     return wanted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from local.sandbox.records import Media
 
 from .errors import LinkedInError, denied
-from .state import ORGANIZATION_ROLES_THAT_POST
+from .organizations import require_role
 
 if TYPE_CHECKING:
     from .gateway import Session
@@ -90,17 +90,14 @@ def check_owner(
         )
     if not identity:
         raise LinkedInError(400, f"{owner} has no id", "INVALID_URN_ID", field=field)
-    method = f"{method}.{session.version}"
+    bare, method = method, f"{method}.{session.version}"
     if prefix == "urn:li:person":
         if owner != session.author or not session.token.allows("w_member_social"):
             raise denied(method)
         return
-    pages = state.member(session.member).organizations
-    may_post = any(
-        page["id"] == identity and page["role"] in ORGANIZATION_ROLES_THAT_POST for page in pages
-    )
-    if not may_post or not session.token.allows("w_organization_social"):
+    if not session.token.allows("w_organization_social"):
         raise denied(method)
+    require_role(state, session, owner, bare)
 
 
 def status_of(state: State, asset: Asset) -> str:

@@ -1,18 +1,18 @@
-"""Who the member is, and what only vetted apps may read (platform facts 1.2 and 1.9)."""
+"""Who the member is, and what nobody may read (platform facts 1.2 and 1.9)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 
-from .errors import LinkedInError, denied
+from .errors import denied
 from .gateway import session
 from .state import State
 
 
 def blueprint(state: State) -> Blueprint:
-    """userinfo, ``/v2/me``, organisations and statistics."""
+    """userinfo, ``/v2/me``, reactions."""
     views = Blueprint("identity", __name__)
 
     @views.get("/v2/userinfo")
@@ -23,38 +23,6 @@ def blueprint(state: State) -> Blueprint:
     def old_profile() -> dict[str, Any]:
         # Needs scopes that are not granted to new apps.
         raise denied("me.GET.NO_VERSION")
-
-    @views.get("/rest/organizationAcls")
-    def organizations() -> dict[str, Any]:
-        me = session()
-        me.require(
-            "organizationAcls.FINDER-roleAssignee", "rw_organization_admin", "r_organization_admin"
-        )
-        if request.args.get("q") != "roleAssignee":
-            raise LinkedInError(400, "q must be roleAssignee")
-        role = request.args.get("role")
-        elements = [
-            {
-                "organization": f"urn:li:organization:{page['id']}",
-                "role": page["role"],
-                "roleAssignee": me.author,
-                "state": "APPROVED",
-            }
-            for page in state.member(me.member).organizations
-            if role in (None, page["role"])
-        ]
-        return {"elements": elements, "paging": {"start": 0, "count": len(elements), "links": []}}
-
-    @views.get("/rest/memberCreatorPostAnalytics")
-    def member_statistics() -> dict[str, Any]:
-        session().require("memberCreatorPostAnalytics.FINDER-entity", "r_member_postAnalytics")
-        return {"elements": [{"count": 0}]}
-
-    @views.get("/rest/organizationalEntityShareStatistics")
-    def organization_statistics() -> dict[str, Any]:
-        finder = "organizationalEntityShareStatistics.FINDER-organizationalEntity"
-        session().require(finder, "rw_organization_admin")
-        return {"elements": []}
 
     @views.get("/rest/socialMetadata/<urn>")
     @views.get("/rest/socialActions/<urn>")

@@ -11,7 +11,18 @@ from werkzeug.wrappers import Response
 
 from local.sandbox.world import Call, Caller
 
-from . import authorize, errors, identity, media, oauth, photos, posts, uploads
+from . import (
+    authorize,
+    errors,
+    identity,
+    media,
+    oauth,
+    organizations,
+    photos,
+    posts,
+    statistics,
+    uploads,
+)
 from .gateway import bearer, enter, quota_key
 from .state import State
 from .tokens import SELF_SERVE, App, Token
@@ -56,7 +67,7 @@ class LinkedIn:
         app = Flask("linkedin_api", static_folder=None)
         errors.install(app)
         app.before_request(lambda: enter(self._state))
-        for module in (identity, media, posts):
+        for module in (identity, organizations, media, posts, statistics):
             app.register_blueprint(module.blueprint(self._state))
         return app
 
@@ -134,6 +145,7 @@ class LinkedIn:
             "expires_in": int(token.expires - now),
             "scopes": list(scopes),
             "client_id": app.client_id,
+            "organizations": self._state.member(member).organizations,
         }
 
     def end_tokens(self, how: str, *, member: str | None, token: str | None) -> int:
@@ -156,15 +168,20 @@ class LinkedIn:
             self._world.quotas.set_used(quota_key(app, member), used, member)
 
     def settings(self, **fields: Any) -> dict[str, Any]:
-        """``processing_seconds``: from the last byte to AVAILABLE, for a ``member`` or for all."""
-        seconds = fields.pop("processing_seconds", None)
-        member = fields.pop("member", None)
+        """``processing_seconds``: from the last byte to AVAILABLE; ``statistics``: numbers by query
+        type, and CLICK. Both for a ``member`` or for all."""
+        state, member = self._state, fields.pop("member", None)
+        seconds, numbers = fields.pop("processing_seconds", None), fields.pop("statistics", {})
         if fields:
             raise ValueError(f"unknown settings: {', '.join(sorted(fields))}")
+        if unknown := set(numbers) - set(statistics.COUNTED):
+            raise ValueError(f"statistics: unknown {', '.join(sorted(unknown))}")
         if seconds is not None:
-            self._state.processing[member] = float(seconds)
+            state.processing[member] = float(seconds)
+        state.statistics[member] = state.statistics.get(member, {}) | numbers
         return {
-            "processing_seconds": self._state.processing.get(member, self._state.processing[None])
+            "processing_seconds": state.processing.get(member, state.processing[None]),
+            "statistics": state.statistics_of(member),
         }
 
     def reset(self) -> None:

@@ -11,10 +11,12 @@ from local.sandbox.records import ReceivedPost, SeenRequest
 from .creating import check_readonly, keep, read_commentary, read_post
 from .errors import LinkedInError, denied
 from .gateway import Session, json_object, session
+from .organizations import is_page, require_role
 from .state import State
 
 _READS = ("r_member_social", "r_organization_social")
 _WRITES = ("w_member_social", "w_organization_social")
+_RESOURCE = "partnerApiPostsExternal"
 
 
 def blueprint(state: State) -> Blueprint:
@@ -32,27 +34,26 @@ def blueprint(state: State) -> Blueprint:
     @views.get("/rest/posts")
     def find() -> dict[str, Any]:
         # Row 36: with w_member_social alone nothing can be read back.
-        session().require("partnerApiPostsExternal.FINDER-author", *_READS)
+        session().require(f"{_RESOURCE}.FINDER-author", *_READS)
         author = request.args.get("author", "")
-        mine = state.world.posts.newest(
-            lambda post: post.author == author and post.member == session().member, 100
-        )
+        _check_author(state, session(), author, "FINDER-author", _READS)
+        mine = state.world.posts.newest(lambda post: post.author == author, 100)
         return {"elements": [_shown(post) for post in mine if post.deleted is None]}
 
     @views.get("/rest/posts/<urn>")
     def get(urn: str) -> dict[str, Any]:
-        session().require("partnerApiPostsExternal.GET", *_READS)
-        return _shown(_own(state, session(), urn, "GET"))
+        session().require(f"{_RESOURCE}.GET", *_READS)
+        return _shown(_own(state, session(), urn, "GET", _READS))
 
     @views.post("/rest/posts/<urn>")
     def edit(urn: str) -> Response:
         # Whether self-serve apps may edit is unconfirmed; here they may.
         me = session()
-        me.require("partnerApiPostsExternal.PARTIAL_UPDATE", *_WRITES)
+        me.require(f"{_RESOURCE}.PARTIAL_UPDATE", *_WRITES)
         if request.headers.get("X-RestLi-Method", "").upper() != "PARTIAL_UPDATE":
             raise LinkedInError(400, "X-RestLi-Method must be PARTIAL_UPDATE")
         commentary = check_readonly(json_object())
-        post = _own(state, me, urn, "PARTIAL_UPDATE")
+        post = _own(state, me, urn, "PARTIAL_UPDATE", _WRITES)
         text = read_commentary(state, commentary)
         post.commentary, post.visible_text, post.pieces = commentary, text.visible, text.pieces
         post.defects, post.edited = text.defects, state.now(me.member)
@@ -62,11 +63,11 @@ def blueprint(state: State) -> Blueprint:
     def delete(urn: str) -> Response:
         """Documented as idempotent, so a post that is not there gives 204 too (a probe saw 404)."""
         me = session()
-        me.require("partnerApiPostsExternal.DELETE", *_WRITES)
+        me.require(f"{_RESOURCE}.DELETE", *_WRITES)
         _check_type(urn)
         post = state.world.post_by_urn.get(urn)
         if post is not None:
-            _check_mine(me, post, "DELETE")
+            _check_author(state, me, post.author, "DELETE", _WRITES)
             post.deleted = post.deleted or state.now(me.member)
         return Response(status=204)
 
@@ -78,18 +79,29 @@ def _check_type(urn: str) -> None:
         raise LinkedInError(400, f"{urn} is not a share or ugcPost", "INVALID_URN_TYPE")
 
 
-def _check_mine(me: Session, post: ReceivedPost, method: str) -> None:
-    # Row 39. Organisation posts belong to the member who wrote them, which is stricter than life.
-    if post.member != me.member or post.platform != "linkedin":
-        raise denied(f"partnerApiPostsExternal.{method}.{me.version}")
+def _check_author(
+    state: State, me: Session, author: str, method: str, scopes: tuple[str, str]
+) -> None:
+    """Row 39: the caller's own posts, and those of pages the caller may post for.
+
+    ``scopes`` are for a member's posts and for a page's.
+    """
+    name = f"{_RESOURCE}.{method}"
+    if is_page(author):
+        me.require(name, scopes[1])
+        require_role(state, me, author, name)
+        return
+    me.require(name, scopes[0])
+    if author != me.author:
+        raise denied(f"{name}.{me.version}")
 
 
-def _own(state: State, me: Session, urn: str, method: str) -> ReceivedPost:
+def _own(state: State, me: Session, urn: str, method: str, scopes: tuple[str, str]) -> ReceivedPost:
     _check_type(urn)
     post = state.world.post_by_urn.get(urn)
     if post is None or post.deleted is not None:
         raise LinkedInError(404, f"no post {urn}", "NOT_FOUND")
-    _check_mine(me, post, method)
+    _check_author(state, me, post.author, method, scopes)
     return post
 
 

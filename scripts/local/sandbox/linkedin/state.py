@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,8 @@ class State:
         self.recent: dict[str, Recent] = {}
         #: Seconds between the last byte of an upload and AVAILABLE; per member or for all (None).
         self.processing: dict[str | None, float] = {None: 0.0}
+        #: What statistics say of each post, by query type; per member or for all (None).
+        self.statistics: dict[str | None, dict[str, int]] = {}
 
     def member(self, identity: str) -> Member:
         """The member with this sandbox id."""
@@ -75,6 +77,10 @@ class State:
         """The duplicate window of one author."""
         with self.world.lock:
             return self.recent.setdefault(author, Recent())
+
+    def statistics_of(self, member: str | None) -> Counter[str]:
+        """Numbers by query type, the member's own over those for all; what is not set is 0."""
+        return Counter({**self.statistics.get(None, {}), **self.statistics.get(member, {})})
 
     def processing_seconds(self, member: str) -> float:
         """How long this member's uploads take to become AVAILABLE."""
