@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..core.platform_contract import Attachment, Content, Part, Violation
+from .counting import hashtags, links
 from .limits import limit_violations
 from .options import option_violations
 
@@ -59,7 +60,8 @@ class FacebookOptions(BaseModel):
 
 def message(content: Content) -> Part:
     """The message as it is sent: plain text, as it was written."""
-    return Part(content.text, len(content.text), LIMITS["text"]["max"])
+    text = content.text
+    return Part(text, len(text), LIMITS["text"]["max"], hashtags(text), links(text))
 
 
 def content_violations(content: Content) -> list[Violation]:

@@ -189,6 +189,16 @@ def test_a_link_is_shown_below_the_text(page: Account) -> None:
     assert published.external_url == f"https://www.facebook.com/{post['urn']}"
 
 
+def test_the_preview_knows_the_hashtags_that_readers_can_click(page: Account) -> None:
+    content = Content("We are #hiring (really), #ünal in C# for #1: https://example.org/a#b")
+    (part,) = page.app.platform.render(content).parts
+    assert (part.hashtags, part.links) == (("#hiring", "#ünal"), ("https://example.org/a#b",))
+    page.publish(content)
+    (post,) = page.posts
+    assert [text for kind, text in post["pieces"] if kind == "hashtag"] == list(part.hashtags)
+    assert post["commentary"] == part.text
+
+
 def test_one_picture_carries_its_alt_text(page: Account) -> None:
     published = page.publish(Content("one", (attachment("image", picture(), "A teal square 🟦"),)))
     (post,) = page.posts
