@@ -24,6 +24,7 @@ Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined]
 
 Make = Callable[..., Inspected]
 
+
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 _FAULTS = (
@@ -51,8 +52,9 @@ def jpeg(file: BinaryIO, make: Make) -> Inspected:
 
 def png(file: BinaryIO, make: Make) -> Inspected:
     """A PNG image with one frame that ends where it says."""
-    _ends_with(file, "PNG", b"IEND\xaeB`\x82")
-    return _still(file, "PNG", make)
+    found = _still(file, "PNG", make)
+    _ends(file, "PNG", _to_png_end)
+    return found
 
 
 def webp(file: BinaryIO, make: Make) -> Inspected:
@@ -67,8 +69,9 @@ def webp(file: BinaryIO, make: Make) -> Inspected:
 
 def gif(file: BinaryIO, make: Make) -> Inspected:
     """A GIF: the kind "gif" when it moves, "image" when it does not."""
-    _ends_with(file, "GIF", b";")
-    return _still(file, "GIF", make)
+    found = _still(file, "GIF", make)
+    _ends(file, "GIF", _to_gif_end)
+    return found
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def opened(file: BinaryIO, form: str) -> Iterator[Image.Image]:
     except _BOMBS:
         raise MediaRejected(f"This image has far more than {_LIMIT}; make it smaller.") from None
     except _FAULTS:
-        raise MediaRejected(f"This {form} image is damaged or cut off. Export it again.") from None
+        raise MediaRejected(_damaged(form)) from None
 
 
 def moving(image: Image.Image, form: str) -> bool:
@@ -114,6 +117,50 @@ def _still(file: BinaryIO, form: str, make: Make) -> Inspected:
     )
 
 
+def _ends(file: BinaryIO, form: str, to_end: Callable[[BinaryIO], None]) -> None:
+    """Raises MediaRejected unless the format's own end is that of the file, apart from padding."""
+    try:
+        to_end(file)
+    except (struct.error, IndexError):
+        raise MediaRejected(_damaged(form)) from None
+    end = file.tell()
+    if end > file.seek(0, 2):
+        raise MediaRejected(_damaged(form))
+    file.seek(end)
+    if file.read(4096).strip(b"\0\r\n\t "):
+        raise _followed(form)
+
+
+def _to_png_end(file: BinaryIO) -> None:
+    file.seek(8)
+    kind = b""
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", file.read(8))
+        file.seek(length + 4, 1)
+
+
+def _to_gif_end(file: BinaryIO) -> None:
+    """Raises MediaRejected for a frame that is too large: only the first one was decoded, and each says for itself how
+    large it is (GIF89a, 20)."""
+    file.seek(10)
+    _skip_colours(file, file.read(3))
+    while (kind := file.read(1)) != b";":
+        if kind == b"\x2c":
+            left, top, width, height, flags = struct.unpack("<HHHHc", file.read(9))
+            _check_size(left + width, top + height)
+            _skip_colours(file, flags)
+        elif kind != b"\x21":
+            raise MediaRejected(_damaged("GIF"))
+        file.read(1)  # what the extension is, or how the frame is coded
+        while length := file.read(1)[0]:
+            file.seek(length, 1)
+
+
+def _skip_colours(file: BinaryIO, flags: bytes) -> None:
+    if flags[0] & 0x80:
+        file.seek(3 << (flags[0] & 7) + 1, 1)
+
+
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise MediaRejected(
@@ -121,18 +168,8 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _ends_with(file: BinaryIO, form: str, end: bytes) -> None:
-    """Raises MediaRejected unless the last bytes, apart from padding, are the format's own end."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - 4096))
-    tail = file.read().rstrip(b"\0\r\n\t ")
-    if tail.endswith(end):
-        return
-    if end in tail and form == "PNG":
-        raise _followed(form)
-    raise MediaRejected(
-        f"This {form} image is cut off, or something follows its end. Export it again."
-    )
+def _damaged(form: str) -> str:
+    return f"This {form} image is damaged or cut off. Export it again."
 
 
 def _followed(form: str) -> MediaRejected:

@@ -210,6 +210,13 @@ def test_an_orientation_that_does_not_exist_turns_nothing() -> None:
     assert_says_nothing(fitted.content)
 
 
+def test_a_picture_that_is_turned_by_xmp_alone_is_upright_too() -> None:
+    data = saved(drawn((64, 48)), JPEG, xmp=b'<rdf:Description tiff:Orientation="6"/>')
+    fitted = fit(data, JPEG, ALL)
+    assert (fitted.width, fitted.height) == (48, 64)
+    assert_says_nothing(fitted.content)
+
+
 def test_a_turned_jpeg_is_as_fine_as_it_was_and_no_finer() -> None:
     data = saved(noisy((160, 96)), JPEG, turn=6, quality=40)
     fitted = fit(data, JPEG, ALL)

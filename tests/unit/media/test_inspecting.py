@@ -131,17 +131,18 @@ def test_other_moving_images_are_rejected(form: str) -> None:
     assert f"This {form} image is animated" in rejection(moving(form))
 
 
-@pytest.mark.parametrize(
-    ("turn", "size"), [(1, (40, 30)), (3, (40, 30)), (6, (30, 40)), (8, (30, 40))]
-)
+@pytest.mark.parametrize("turn", range(10))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_width_and_height_are_those_on_the_screen(
-    form: str, turn: int, size: tuple[int, int]
-) -> None:
+def test_width_and_height_are_those_on_the_screen(form: str, turn: int) -> None:
     exif = Image.Exif()
-    exif[0x0112] = turn
+    exif[0x0112] = turn  # 0 and 9 do not exist
     found = inspect(picture(form, exif=exif))
-    assert (found.width, found.height) == size
+    assert (found.width, found.height) == ((30, 40) if turn in (5, 6, 7, 8) else (40, 30))
+
+
+def test_a_picture_that_is_turned_by_xmp_alone_has_its_size_on_the_screen() -> None:
+    found = inspect(picture("JPEG", xmp=b'<rdf:Description tiff:Orientation="6"/>'))
+    assert (found.width, found.height) == (30, 40)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
@@ -149,6 +150,11 @@ def test_width_and_height_are_those_on_the_screen(
 def test_an_image_that_is_cut_off_is_rejected(form: str, kept: float) -> None:
     data = picture(form, (200, 150))
     assert "Export it again" in rejection(data[: int(len(data) * kept)])
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_even_one_missing_byte_is_noticed(form: str) -> None:
+    assert "damaged or cut off" in rejection(picture(form)[:-1])
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
@@ -162,15 +168,14 @@ def test_a_damaged_png_is_rejected() -> None:
     assert rejection(bytes(data)) == "This PNG image is damaged or cut off. Export it again."
 
 
-def _huge_png(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 10_000_000, 9))
-    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+
+def _huge_png(width: int, height: int, *more: bytes) -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    pixels = _chunk(b"IDAT", zlib.compress(b"\0" * 10_000_000, 9))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + pixels + _chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("size", [(7000, 7000), (9000, 9000)])
@@ -192,6 +197,49 @@ def test_an_image_of_too_many_pixels_is_rejected_before_it_is_decoded(
 def test_a_decompression_bomb_is_rejected() -> None:
     for size in ((10_000, 10_000), (60_000, 60_000)):
         assert "more than the 40 million" in rejection(_huge_png(*size))
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [(b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0"), (b"iCCP", b"a\0\0")],
+)
+def test_a_bomb_beside_the_pixels_is_rejected_before_it_is_unpacked(
+    kind: bytes, head: bytes
+) -> None:
+    bomb = _chunk(kind, head + zlib.compress(b"\0" * 20_000_000, 9))
+    data = _huge_png(2, 2, bomb)
+    tracemalloc.start()
+    try:
+        message = rejection(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "damaged" in message
+    assert peak < 10_000_000
+
+
+def _gif(*frames: tuple[int, int]) -> bytes:
+    """A screen of one pixel, with frames of one coded pixel that say to be larger."""
+    coded = bytes([2, 2, 0x4C, 1, 0])
+    drawn = b"".join(b"\x2c" + struct.pack("<HHHHB", 0, 0, *size, 0) + coded for size in frames)
+    return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6) + drawn + b";"
+
+
+def test_a_gif_whose_frame_is_larger_than_its_screen_is_measured_by_the_frame() -> None:
+    assert inspect(_gif((1, 1))).width == 1
+    assert "12000 x 7000 pixels" in rejection(_gif((12_000, 7_000)))
+    assert "more than the 40 million" in rejection(_gif((60_000, 60_000)))
+    assert inspect(_gif((1, 1), (1, 1))).kind == "gif"
+    assert "60000 x 60000 pixels" in rejection(_gif((1, 1), (60_000, 60_000)))
+
+
+def test_a_moving_gif_that_is_damaged_behind_its_first_frame_is_rejected() -> None:
+    data = moving("GIF", 2)
+    second = data.rindex(b"\x21\xf9") + 8
+    for cut in range(second + 1, len(data) - 1):
+        assert (
+            rejection(data[:cut] + b";") == "This GIF image is damaged or cut off. Export it again."
+        )
 
 
 def test_a_grey_and_a_transparent_image_are_images() -> None:
@@ -234,6 +282,9 @@ def test_an_image_with_something_behind_it_is_rejected(form: str, second: str) -
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF"])
 def test_an_image_that_does_not_end_where_it_says_is_rejected(form: str) -> None:
     assert "follow" in rejection(picture(form) + b"something")
+    # the mark that ends its format at the end does not make it one
+    end = {"PNG": b"IEND\xaeB`\x82", "GIF": b";", "WEBP": b"\0"}[form]
+    assert "follow" in rejection(picture(form) + b"something" + end)
 
 
 def test_an_image_with_a_page_in_its_comment_is_rejected() -> None:
