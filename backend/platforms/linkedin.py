@@ -10,10 +10,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 
 from ..core.errors import NoAnswer
 from ..core.platform_contract import (
@@ -31,6 +31,7 @@ from ..core.platform_contract import (
 from ..core.ports import Answer, PictureLimits, PlatformDoor
 from ..settings import PlatformSettings
 from .limits import limit_violations
+from .linkedin_content import LIMITS, TEXT_MAX, LinkedInOptions
 from .linkedin_errors import post_url, raise_for, raise_for_oauth
 from .linkedin_media import LinkedInMedia
 from .linkedin_reading import READ_BACK_SCOPE, seen_posts
@@ -58,19 +59,6 @@ class LinkedInSettings(PlatformSettings, env_prefix="LINKEDIN_"):
     media_grace_seconds: float = Field(default=4.0, ge=0, le=60)
 
 
-class LinkedInOptions(BaseModel):
-    """What a target may say about a LinkedIn post."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    visibility: Literal["PUBLIC", "CONNECTIONS", "LOGGED_IN"] = Field(
-        default="PUBLIC", description="Who may see the post"
-    )
-    title: str | None = Field(
-        default=None, max_length=400, description="The title of a document or a video; without it the file's name"
-    )  # fmt: skip
-
-
 class LinkedIn:
     """LinkedIn for apps with "Sign In with LinkedIn using OpenID Connect" and "Share on LinkedIn" (both self-serve)."""
 
@@ -83,32 +71,7 @@ class LinkedIn:
 
     # name and picture need `profile`, the id needs `openid`, posting needs `w_member_social`; the address is not needed
     SCOPES = ("openid", "profile", "w_member_social")
-    TEXT_MAX = 3000
-    # an animated GIF goes alone: that several may be sent together is documented for still images only
-    LIMITS: Mapping[str, Any] = {
-        "text": {"max": TEXT_MAX, "counted": "characters"},
-        "media": {
-            "mixed": False,
-            "image": {"max": 20, "fit": True, "max_alt_text": 4086},
-            "gif": {
-                "max": 1, "mimes": ["image/gif"], "max_bytes": 10_000_000, "max_pixels": 36_152_320, "max_alt_text": 4086,
-            },
-            "video": {
-                "max": 1, "mimes": ["video/mp4"], "min_bytes": 75_000, "max_bytes": 500_000_000,
-                "min_seconds": 3, "max_seconds": 1800,
-            },
-            "document": {
-                "max": 1, "max_bytes": 100_000_000, "max_pages": 300,
-                "mimes": [
-                    "application/pdf", "application/msword", "application/vnd.ms-powerpoint",
-                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-                    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-                ],
-            },
-        },
-        "options": {"visibility": ["PUBLIC", "CONNECTIONS", "LOGGED_IN"], "title": "text"},
-    }  # fmt: skip
-
+    LIMITS = LIMITS
     Settings = LinkedInSettings
     Options = LinkedInOptions
     pictures = PictureLimits(
@@ -242,13 +205,13 @@ class LinkedIn:
 
     def render(self, content: Content) -> Rendering:
         """The commentary as it is sent: little text, hashtags kept. It counts as it is read, before escaping."""
-        part = Part(escape(content.text), len(content.text), self.TEXT_MAX)
+        part = Part(escape(content.text), len(content.text), TEXT_MAX)
         return Rendering((part,), privacy=content.options.get("visibility", "PUBLIC"))
 
     def violations(self, content: Content) -> Sequence[Violation]:
         """What LinkedIn would refuse, before anything is sent. The text counts as it is read, before escaping."""
         return [
-            *limit_violations("LinkedIn", self.LIMITS, content, self.render(content).parts),
+            *limit_violations("LinkedIn", LIMITS, content, self.render(content).parts),
             *option_violations(LinkedInOptions, content.options),
         ]
 

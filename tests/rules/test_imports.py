@@ -82,7 +82,11 @@ def test_the_core_imports_the_standard_library_and_itself(module: str) -> None:
 
 
 ADAPTERS = {
-    "platforms": {"pydantic"},  # settings and options are its models
+    "platforms": {
+        "pydantic",
+        "emoji",
+        "regex",
+    },  # models of settings and options; texts as platforms count them
     "spaces": {"gradio_client", "httpx", "httpcore", "PIL", "huggingface_hub"},
     "sources": {"feedparser", "trafilatura", "defusedxml", "lxml", "courlan", "charset_normalizer"},
     "media": {"PIL", "pymediainfo", "pypdf", "defusedxml"},
