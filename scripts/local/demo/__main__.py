@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import time
+from functools import partial
 from types import FrameType
 
 import httpx
@@ -18,15 +19,19 @@ from local.stack import Stack
 from local.stack.__main__ import keep_running, show
 from local.stack.errors import StackError
 
-from .job import MainJob
+from . import job, platforms
 from .visitor import DemoError
 
-STEPS = 10
+# What can be shown, with its number of steps.
+JOBS = {
+    "linkedin": (job.MainJob, job.STEPS),
+    "all": (platforms.FivePlatforms, platforms.STEPS),
+}
 
 
-def say(number: int, title: str, evidence: list[str]) -> None:
+def say(number: int, title: str, evidence: list[str], *, steps: int) -> None:
     """Print one step."""
-    print(f"\n{number:>2}/{STEPS}  {title}")
+    print(f"\n{number:>2}/{steps}  {title}")
     for line in evidence:
         print(f"       {line}", flush=True)
 
@@ -35,7 +40,11 @@ def main() -> int:
     """0 when the job was done (or Ctrl-C afterwards), 1 when a step failed."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="stop after the job, with exit 0 or 1")
+    parser.add_argument(
+        "--platforms", choices=JOBS, default="linkedin", help="the main job on LinkedIn, or one post on all five"
+    )  # fmt: skip
     options = parser.parse_args()
+    shown, steps = JOBS[options.platforms]
 
     def interrupted(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -48,10 +57,10 @@ def main() -> int:
         stack = Stack(ROOT, STATE)
         stack.start()
         show(stack, time.monotonic() - began)
-        MainJob(stack.info, say).run()
+        shown(stack.info, partial(say, steps=steps)).run()
         status = 0
         print(
-            f"\ndone: {STEPS} steps, {time.monotonic() - began:.1f} s with the start of the stack",
+            f"\ndone: {steps} steps, {time.monotonic() - began:.1f} s with the start of the stack",
             flush=True,
         )
         if not options.once:

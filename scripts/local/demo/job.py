@@ -12,6 +12,7 @@ import requests
 
 from .visitor import DemoError, Visitor, until
 
+STEPS = 10
 SECONDS_AHEAD = 4
 ENDED = {
     "published",

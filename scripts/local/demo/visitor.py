@@ -54,6 +54,14 @@ class Visitor:
             raise DemoError("nobody is signed in")
         return session.access_token
 
+    @property
+    def user_id(self) -> str:
+        """Who is signed in. Raises DemoError."""
+        session = self.supabase.auth.get_session()
+        if session is None:
+            raise DemoError("nobody is signed in")
+        return session.user.id
+
     def row(self, table: str, columns: str, **filters: str) -> dict[str, Any]:
         """The one row of a table that this person sees with these values."""
         query = self.supabase.table(table).select(columns)
