@@ -32,7 +32,7 @@ from . import tiktok_content as content_of
 from .tiktok_content import LIMITS, TikTokOptions
 from .tiktok_creator import Creator, check_creator, choices_of, photo_info, video_info
 from .tiktok_login import TikTokLogin, TikTokSettings
-from .tiktok_media import LastPart, TikTokUploads, forget, photo_source
+from .tiktok_media import LastPart, TikTokUploads, begin_anew, photo_source
 from .tiktok_outcome import TikTokOutcomes
 
 log = logging.getLogger("lin.platforms.tiktok")
@@ -110,7 +110,7 @@ class TikTok(TikTokLogin):
         self._check_scope(tokens, options)
         if content_of.is_photos(content):
             if notes.get("reference"):  # of an earlier try, of which nothing came
-                forget(notes)
+                begin_anew(notes)
             creator = None if options.inbox else self._asked(tokens, options, content, notes)
             return Photos(
                 {

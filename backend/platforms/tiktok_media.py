@@ -25,8 +25,9 @@ PART_BYTES = 10 * 1024 * 1024
 # An upload address lives an hour; what is left of it has to do for a part.
 _ADDRESS_LIVES = timedelta(minutes=58)
 # What the notes hold of an upload, to be forgotten with it. `upload`: where to, until when, in how many parts; `parts_sent`;
-# `may_be_sent`: the last part was ready once, so that it may have left; `complete`: TikTok has it all.
-_NOTED = ("reference", "upload", "parts_sent", "may_be_sent", "complete", "canceling")
+# `may_be_sent`: the last part was ready once, so that it may have left; `complete`: TikTok has it all; `canceling`: Lin canceled
+# it; `over`: nothing came of it. What is over stays in the notes, so that it can be asked for again, until the next try.
+_NOTED = ("reference", "upload", "parts_sent", "may_be_sent", "complete", "canceling", "over")
 
 
 class Call(Protocol):
@@ -55,8 +56,8 @@ class LastPart:
     again: bool
 
 
-def forget(notes: Notes) -> None:
-    """Nothing came of the upload, so the next try makes a new one."""
+def begin_anew(notes: Notes) -> None:
+    """Forget an earlier try of which nothing came."""
     notes.keep(**dict.fromkeys(_NOTED))
 
 
@@ -78,6 +79,8 @@ class TikTokUploads:
     ) -> LastPart:  # fmt: skip
         """Send all parts but the last. `init` gives the path and body of the call that begins an upload, without its
         `source_info`; it is asked only when there is none to go on with."""
+        if notes.get("over"):
+            begin_anew(notes)
         if self._alive(video, notes):
             try:
                 return self._sent(video, notes)
@@ -94,7 +97,7 @@ class TikTokUploads:
             # it is not taken a second time either, so of a part that may have left before this says nothing
             if last.again:
                 raise _unknown(error) from error
-            forget(notes)
+            notes.keep(over=True)
             raise
         except Rejected as error:
             if last.again:

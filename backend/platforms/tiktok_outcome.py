@@ -13,7 +13,7 @@ from urllib.parse import quote
 from ..core.errors import Rejected
 from ..core.platform_contract import Absent, Notes, Pending, Published, Tokens
 from .tiktok_errors import failure, may_be_sent_again
-from .tiktok_media import Call, forget
+from .tiktok_media import Call
 
 log = logging.getLogger("lin.platforms.tiktok")
 
@@ -47,7 +47,7 @@ class TikTokOutcomes:
             case "PUBLISH_COMPLETE":
                 return _published(str(reference), data, username)
             case "SEND_TO_USER_INBOX":
-                return Published(external_id=str(reference), external_url=None)
+                return Published(str(reference), None, http_status=200)
             case "FAILED":
                 return _failed(str(data.get("fail_reason") or ""), notes)
         if _is_stuck(notes):
@@ -85,7 +85,7 @@ def _is_stuck(notes: Notes) -> bool:
 def _failed(reason: str, notes: Notes) -> Absent:
     """A failed publication made no post, and never will. Raises Rejected when another try would fail as well."""
     canceled_here = reason == "publish_cancelled" and bool(notes.get("canceling"))
-    forget(notes)
+    notes.keep(over=True)
     if canceled_here:
         return Absent("TikTok never got the end of the video; its upload was canceled.")
     if may_be_sent_again(reason):
@@ -100,4 +100,4 @@ def _published(reference: str, data: dict[str, Any], username: str | None) -> Pu
     url = None
     if public and username:
         url = f"https://www.tiktok.com/@{quote(username)}/video/{public}"
-    return Published(external_id=public or reference, external_url=url)
+    return Published(public or reference, url, http_status=200)
