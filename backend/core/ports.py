@@ -193,7 +193,10 @@ MediaKind = Literal["image", "gif", "video", "audio", "document"]
 @dataclass(frozen=True)
 class Inspected:
     """What the bytes of a file really are. Dimensions in pixels as displayed (EXIF rotation applied),
-    duration in seconds, checksum is SHA-256 in hex; what does not apply to the kind is None."""
+    duration in seconds, checksum is SHA-256 in hex; what does not apply to the kind is None.
+
+    `frame_rate` is in pictures a second, None also where the container does not tell (most WebM files); `codec` is what
+    the pictures of a video are coded with, by MediaInfo's name: AVC (H.264), HEVC, VP8, VP9, AV1, ProRes."""
 
     kind: MediaKind
     mime: str
@@ -203,6 +206,8 @@ class Inspected:
     height: int | None = None
     duration: float | None = None
     pages: int | None = None
+    frame_rate: float | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True)

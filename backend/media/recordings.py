@@ -77,7 +77,13 @@ def _seen(tracks: dict[str, dict[str, Any]], mime: str, make: Make) -> Inspected
     if float(video.get("rotation") or 0) % 180 == 90:
         width, height = height, width
     return make(
-        kind="video", mime=mime, width=width, height=height, duration=_seconds(tracks, "Video")
+        kind="video",
+        mime=mime,
+        width=width,
+        height=height,
+        duration=_seconds(tracks, "Video"),
+        frame_rate=float(video["frame_rate"]) if video.get("frame_rate") else None,
+        codec=video.get("format"),
     )
 
 

@@ -316,6 +316,15 @@ def test_an_mp4_is_a_video(mp4: Mp4, options: dict[str, Any]) -> None:
     assert (found.width, found.height, found.duration) == (640, 360, 2.0)
 
 
+def test_a_video_tells_how_it_is_coded_and_how_fast_it_runs(mp4: Mp4, webm: Mp4) -> None:
+    for brand in (b"isom", b"qt  "):
+        found = inspect(mp4(brand, seconds=2))  # 20 pictures
+        assert (found.codec, found.frame_rate) == ("AVC", 10.0)
+    found = inspect(webm())
+    assert (found.codec, found.frame_rate) == ("VP8", None)
+    assert inspect(picture("PNG")).codec is None
+
+
 def test_a_quicktime_film_is_a_video(mp4: Mp4) -> None:
     assert inspect(mp4(b"qt  ")).mime == "video/quicktime"
     without_type = mp4()[24:]
