@@ -27,7 +27,7 @@ def forget_uploads(notes: Notes) -> None:
 class FacebookMedia:
     """Uploads the files of a post with a page's token, for the app `client_id`. Notes hold how far it came:
 
-    `photos` {media id: [photo id, when]}; `upload` a session and `handle` what it gave; `reel` {video_id, upload_url},
+    `photos` {media id: [photo id, when, alt text]}; `upload` a session and `handle` what it gave; `reel` {video_id, upload_url},
     `reel_uploaded`; `video` the id of a video that Facebook has; `reference` for both kinds of video.
     """
 
@@ -43,8 +43,9 @@ class FacebookMedia:
         now = datetime.now(UTC).timestamp()
         for file in files:
             known = kept.get(file.media_id)
-            if known is None or now - known[1] > _PHOTO_SECONDS:
-                kept[file.media_id] = [self._photo(token, page, file), now]
+            # the alt text can be changed without the post
+            if known is None or now - known[1] > _PHOTO_SECONDS or known[2] != file.alt_text:
+                kept[file.media_id] = [self._photo(token, page, file), now, file.alt_text]
                 notes.keep(photos=kept)
         return [kept[file.media_id][0] for file in files]
 

@@ -27,7 +27,7 @@ _AMBIGUOUS_CODES = (1, 2)
 # what a status means where the body is not Graph's
 _TERMINAL_STATUSES = (400, 403, 404, 405, 413, 415, 422, 426)
 _WAIT_WITHOUT_HINT_SECONDS = 3600.0
-_GONE = (100, 33)  # an id that does not exist (any more), or that this token may not see
+_GONE = "graph_100_33"  # an id that does not exist (any more), or that this token may not see
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def raise_for(answer: Answer, *, committing: bool, title: str, own: Own | None =
 
 def is_gone(error: Rejected) -> bool:
     """Whether a refusal says that the thing asked for does not exist (any more)."""
-    return error.error_class == f"graph_{_GONE[0]}_{_GONE[1]}" or error.http_status == 404
+    return error.error_class == _GONE
 
 
 def _raise_for_permission(problem: Problem) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from backend.core.errors import Reconnect, Rejected, TryLater
 from backend.core.platform_contract import Content, Granted, Metrics, Tokens, Versioned
@@ -32,9 +34,9 @@ def page(facebook: App) -> Account:
     return facebook.connect()
 
 
-def changed(app: App, **settings: Any) -> Facebook:
+def changed(app: App, **fields: Any) -> Facebook:
     """The same client with other settings."""
-    made = FacebookSettings(client_id=app.client_id, client_secret=app.client_secret, **settings)  # type: ignore[arg-type]
+    made = FacebookSettings(client_id=app.client_id, client_secret=app.client_secret, **fields)  # type: ignore[arg-type]
     return Facebook(PlatformHttp(app.sandbox.url), made, pause=lambda _: None)
 
 
@@ -187,6 +189,32 @@ def test_a_link_is_shown_below_the_text(page: Account) -> None:
     assert post["content"]["link"] == "https://example.org/a?b=c&d=ü"
     assert post["visible_text"] == "Read"
     assert published.external_url == f"https://www.facebook.com/{post['urn']}"
+
+
+PIECES = st.sampled_from(
+    ["https://example.org/ü?a=b&c=%20#d", "#tag", "@[123]", "me@example.org", "&amp;", "%41", "+", "\\", '"', "{}", "<b>", "\n", "\n\n",
+     " ", "a", "é", "e\u0301", "שלום", "مرحبا", "\u200f", "\u202e", "日本", "😀", "🏳️‍🌈", "👩‍👩‍👧", "1"]
+)  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(
+    pieces=st.lists(PIECES, min_size=1, max_size=12),
+    kind=st.sampled_from(["text", "link", "picture", "film", "reel"]),
+)
+def test_what_arrives_is_what_the_preview_said_whatever_the_post(
+    facebook: App, mp4: Callable[[int], bytes], pieces: list[str], kind: str
+) -> None:
+    files = {"picture": attachment("image", picture()), "film": film(mp4(2_000)), "reel": upright(mp4(2_000))}  # fmt: skip
+    options = {"link": {"link": "https://example.org"}, "reel": {"reel": True}}
+    attached = (files[kind],) if kind in files else ()
+    content = Content("".join(pieces), attached, options.get(kind, {}))
+    assume(content.text.strip())
+    page = facebook.connect()
+    page.publish(content)
+    (post,) = page.posts
+    (part,) = facebook.platform.render(content).parts
+    assert post["commentary"] == part.text
 
 
 def test_the_preview_knows_the_hashtags_that_readers_can_click(page: Account) -> None:

@@ -96,10 +96,17 @@ def test_a_photo_whose_id_was_not_kept_is_sent_again(page: Account) -> None:
 def test_photos_that_facebook_may_have_dropped_are_sent_again(page: Account) -> None:
     notes, content = Kept(), Content("one", (attachment("image", picture()),))
     page.prepare(content, notes)
-    ((media_id, (photo, when)),) = notes.values["photos"].items()
-    notes.keep(photos={media_id: [photo, when - 13 * 3600]})
+    ((media_id, (photo, when, alt_text)),) = notes.values["photos"].items()
+    notes.keep(photos={media_id: [photo, when - 13 * 3600, alt_text]})
     page.publish(content, notes)
     assert calls(page, "/photos") == 2
+
+
+def test_a_photo_whose_alt_text_was_changed_is_sent_again(page: Account) -> None:
+    notes = Kept()
+    page.prepare(Content("one", (attachment("image", picture(), "old"),)), notes)
+    page.publish(Content("one", (attachment("image", picture(), "new"),)), notes)
+    assert [media["alt_text"] for media in page.posts[0]["media"]] == ["new"]
 
 
 def test_after_a_refusal_the_next_try_uploads_anew(page: Account) -> None:

@@ -18,7 +18,7 @@ Kind = type[PlatformError]
 
 
 def answer(status: int, code: int | None = None, subcode: int | None = None, headers: dict[str, str] | None = None, **more: Any) -> Answer:  # fmt: skip
-    error = {"message": "No.", "type": "OAuthException", "fbtrace_id": "AbC"}
+    error: dict[str, Any] = {"message": "No.", "type": "OAuthException", "fbtrace_id": "AbC"}
     error |= {"code": code} if code is not None else {}
     error |= {"error_subcode": subcode} if subcode is not None else {}
     body = json.dumps({"error": error | more})
@@ -228,7 +228,7 @@ def test_the_words_for_users_are_preferred_and_cut() -> None:
     assert len(str(meaning(answer(400, 100, message="m" * 5000)))) < 400
 
 
-@pytest.mark.parametrize(("given", "gone"), [(answer(400, 100, 33), True), (answer(404, 100, 33), True), (answer(400, 100), False)])  # fmt: skip
+@pytest.mark.parametrize(("given", "gone"), [(answer(400, 100, 33), True), (answer(404, 100, 33), True), (answer(400, 100), False), (Answer(404, {}), False)])  # fmt: skip
 def test_what_is_gone_is_told_from_what_is_wrong(given: Answer, gone: bool) -> None:
     error = meaning(given)
     assert isinstance(error, Rejected)
