@@ -11,13 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..core.platform_contract import Content, Part, Rendering, Violation
+from .counting import hashtags, links, utf16_length
 from .limits import limit_violations
 from .options import option_violations, read_options
-
-
-def utf16_length(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
 
 CAPTION_MAX = 2200
 DESCRIPTION_MAX = 4000
@@ -32,30 +28,35 @@ class TikTokOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     privacy_level: Privacy = Field(
-        "SELF_ONLY",
+        default="SELF_ONLY",
         description="Who may see it; one of those that the account offers. SELF_ONLY is nobody but its owner.",
     )
-    disable_comment: bool = Field(False, description="Nobody may comment.")
-    disable_duet: bool = Field(False, description="Nobody may make a duet with the video.")
-    disable_stitch: bool = Field(False, description="Nobody may use a piece of the video.")
+    disable_comment: bool = Field(default=False, description="Nobody may comment.")
+    disable_duet: bool = Field(default=False, description="Nobody may make a duet with the video.")
+    disable_stitch: bool = Field(default=False, description="Nobody may use a piece of the video.")
     brand_content_toggle: bool = Field(
-        False, description="It is a paid partnership that promotes somebody else's business."
+        default=False,
+        description="It is a paid partnership that promotes somebody else's business.",
     )
     brand_organic_toggle: bool = Field(
-        False, description="It promotes the account owner's own business."
+        default=False, description="It promotes the account owner's own business."
     )
-    is_aigc: bool = Field(False, description="The video was made by artificial intelligence.")
+    is_aigc: bool = Field(
+        default=False, description="The video was made by artificial intelligence."
+    )
     cover_timestamp_ms: int | None = Field(
-        None, ge=0, description="The moment of the video, in milliseconds, that is its cover."
+        default=None,
+        ge=0,
+        description="The moment of the video, in milliseconds, that is its cover.",
     )
     inbox: bool = Field(
-        False,
+        default=False,
         description="Deliver it as a draft to the inbox of the owner's TikTok app, to be finished and published there. "
         "A draft video has no caption: it is written in the app.",
     )
-    auto_add_music: bool = Field(False, description="TikTok adds music to the photos.")
+    auto_add_music: bool = Field(default=False, description="TikTok adds music to the photos.")
     title: str | None = Field(
-        None, description="The title of a post of photos, at most 90 characters."
+        default=None, description="The title of a post of photos, at most 90 characters."
     )
 
     @field_validator("title")
@@ -113,7 +114,7 @@ def rendering(content: Content) -> Rendering:
     options, photos = chosen(content), is_photos(content)
     text = "" if options.inbox and not photos else content.text
     longest = DESCRIPTION_MAX if photos else CAPTION_MAX
-    part = Part(text, utf16_length(text), longest)
+    part = Part(text, utf16_length(text), longest, hashtags(text), links(text))
     return Rendering((part,), privacy=None if options.inbox else options.privacy_level)
 
 

@@ -20,8 +20,9 @@ from .tiktok_errors import UploadLost, raise_for_part
 
 log = logging.getLogger("lin.platforms.tiktok")
 
-# Read into memory one at a time; the last may have nearly twice as much.
+# The size of a part, which is read into memory; the least is TikTok's, and 5 MB are read as the larger ones.
 PART_BYTES = 10 * 1024 * 1024
+_LEAST_BYTES = 5 * 1024 * 1024
 # An upload address lives an hour; what is left of it has to do for a part.
 _ADDRESS_LIVES = timedelta(minutes=58)
 # What the notes hold of an upload, to be forgotten with it. `upload`: where to, until when, in how many parts; `parts_sent`;
@@ -62,8 +63,9 @@ def begin_anew(notes: Notes) -> None:
 
 
 def parts(size: int) -> tuple[int, int]:
-    """The size of a part in bytes, and how many there are: size ÷ part, rounded down. Below twice 10 MB it is one."""
-    count = max(1, size // PART_BYTES)
+    """The size of a part in bytes, and how many there are: what TikTok counts is size ÷ part, rounded down, the last part
+    taking the few bytes left over. All are of about the same size, 5 to 10 MB; a smaller file goes whole."""
+    count = max(1, min(size // _LEAST_BYTES, -(-size // PART_BYTES)))
     return size // count, count
 
 

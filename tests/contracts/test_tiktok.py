@@ -56,7 +56,7 @@ from tests.sandbox.tiktok_files import video
 
 PUBLIC = {"privacy_level": "PUBLIC_TO_EVERYONE"}
 DAY = 24 * 3600
-TWO_PARTS = 2 * PART_BYTES + 17
+TWO_PARTS, THREE_PARTS = PART_BYTES + 17, 2 * PART_BYTES + 7
 film = cache(video)
 
 
@@ -315,7 +315,7 @@ def test_an_app_that_is_not_audited_publishes_to_private_accounts_only(
 
 @pytest.mark.parametrize(
     ("size", "parts"),
-    [(20_000, 1), (4_999_999, 1), (5_000_000, 1), (PART_BYTES, 1), (2 * PART_BYTES - 1, 1), (2 * PART_BYTES, 2), (3 * PART_BYTES + 7, 3)],
+    [(20_000, 1), (4_999_999, 1), (5_000_000, 1), (PART_BYTES, 1), (TWO_PARTS, 2), (THREE_PARTS, 3)],
 )  # fmt: skip
 def test_a_video_goes_up_in_parts_and_arrives_whole(ada: Account, size: int, parts: int) -> None:
     ada.publish(watch(size))
@@ -706,13 +706,13 @@ class Dying(Kept):
 
 
 def test_an_upload_goes_on_where_it_stood(ada: Account) -> None:
-    content, notes = watch(3 * PART_BYTES + 7), Kept()
+    content, notes = watch(THREE_PARTS), Kept()
     ada.order({"drop": True}, method="PUT")
     with pytest.raises(NoAnswer):
         ada.prepare(content, notes)  # the first part is lost
     ada.publish(content, notes)
     (post,) = ada.posts
-    assert post["media"][0]["sha256"] == sha(film(3 * PART_BYTES + 7))
+    assert post["media"][0]["sha256"] == sha(film(THREE_PARTS))
     assert asked(ada, "*/video/init/") == 1
     assert asked(ada, method="PUT") == 4
 
