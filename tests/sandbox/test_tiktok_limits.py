@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -83,7 +84,10 @@ def test_five_people_a_day_post_through_an_unaudited_app(sandbox: Sandbox) -> No
 @pytest.mark.parametrize(("call", "limit"), [("creator_info", 20), ("status", 30)])
 def test_calls_are_counted_by_the_minute(tia: TikToker, call: str, limit: int) -> None:
     publish_id = tia.init_video(tia.file(1000)).json()["data"]["publish_id"]
-    calls = {"creator_info": tia.creator_info, "status": lambda: tia.status(publish_id)}
+    calls: dict[str, Callable[[], requests.Response]] = {
+        "creator_info": tia.creator_info,
+        "status": lambda: tia.status(publish_id),
+    }
     answers = [code_of(calls[call]()) for _ in range(limit + 1)]
     assert answers == [(200, "ok")] * limit + [(429, "rate_limit_exceeded")]
     tia.pass_time(60)

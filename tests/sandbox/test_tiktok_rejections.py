@@ -426,6 +426,17 @@ def test_row_12_another_domain_or_scheme_is_not_verified(sandbox: Sandbox) -> No
         assert_error(answer, 403, "url_ownership_unverified")
 
 
+@pytest.mark.parametrize(("prefixes", "status"), [(None, 200), ([], 403)])
+def test_row_12_an_app_that_names_no_prefix_has_those_of_the_local_stack(
+    sandbox: Sandbox, serving: FileServer, prefixes: list[str] | None, status: int
+) -> None:
+    fields = {"client_id": f"tt-{secrets.token_hex(4)}", "client_secret": "s"}
+    sandbox.tell("apps", platform="tiktok", **fields, verified_prefixes=prefixes)
+    caller = TikToker.new(sandbox, client_id=fields["client_id"])
+    assert caller.init_photos(serving.put("/anywhere", photo())).status_code == status
+    assert caller.init_photos("https://cdn.example/a.jpg").status_code == 403
+
+
 def test_row_13_photos_have_no_byte_upload(tia: TikToker) -> None:
     assert_error(tia.init_photos(source_info=tia.file(1000)), 400, "invalid_params")
 

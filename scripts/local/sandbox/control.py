@@ -11,7 +11,8 @@
 ``POST /tokens``               ``{"platform", "count"?, "client_id"?, "scopes"?, "member"?}``
 ``POST /tokens/revoke``        ``{"member"}`` or ``{"token"}``; ``/tokens/expire`` likewise
 ``POST /quotas``               ``{"member", "used"}``
-``POST /settings``             ``{"platform", "processing_seconds", "member"?}``
+``POST /settings``             ``{"platform", "member"?, "processing_seconds"?, …}``, see each
+                               platform's ``settings``
 ``POST /origins``              ``{"origins": […]}`` platforms may fetch from, though not public
 ``GET /requests``, ``/posts``  newest first; ``?member=&limit=``, requests also by host, method, path
 ``GET /media/{urn}``           the bytes as received

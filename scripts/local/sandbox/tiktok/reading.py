@@ -168,7 +168,8 @@ def read_photo_source(me: Session, body: Fields) -> Source:
 def _verified(me: Session, path: str, url: Any) -> str:
     if not isinstance(url, str):
         raise invalid(path, "must be a URL")
-    if not is_verified(url, me.app.verified_prefixes):
+    prefixes = me.app.verified_prefixes
+    if not is_verified(url, me.state.world.public_origins if prefixes is None else prefixes):
         # Row 12.
         raise TikTokError("url_ownership_unverified", f"{path}: the URL ownership is not verified")
     return url

@@ -42,8 +42,8 @@ class App:
     #: Passed TikTok's audit. An unaudited app posts privately, for few people.
     audited: bool = True
     #: Addresses TikTok may pull from: ``https://host/prefix`` or a bare domain. On the local stack
-    #: they may be http.
-    verified_prefixes: tuple[str, ...] = ()
+    #: they may be http; there, with None, what counts as public (``fetching.py``) is verified too.
+    verified_prefixes: tuple[str, ...] | None = None
     #: A desktop app must use PKCE; a web app here must not (sent, it is ignored or refused: not
     #: confirmed). What decides is this field, since on the local stack web apps are loopback too.
     desktop: bool = False
@@ -60,7 +60,7 @@ class App:
             raise ValueError(f"redirect_uris: at most {_REDIRECTS}")
         for uri in self.redirect_uris:
             _check_redirect(uri)
-        for prefix in self.verified_prefixes:
+        for prefix in self.verified_prefixes or ():
             check_prefix(prefix)
 
     @property
