@@ -47,6 +47,7 @@ class Facebook:
             uploads.upload_kind(self.state),
         ]
         self.other_callers: list[Callable[[Call], Caller]] = []
+        self.other_ends: list[Callable[[str, str | None, str | None], int]] = []
         self.graph = self._graph()
         self.rupload = Flask("facebook_rupload", static_folder=None)
         errors.install(self.rupload)
@@ -171,7 +172,10 @@ class Facebook:
 
     def end_tokens(self, how: str, *, member: str | None, token: str | None) -> int:
         """Make one token, or all of a member, ``revoked`` (the app removed) or ``expired``."""
-        return self.state.end_tokens(how, member, token)
+        ended = self.state.end_tokens(how, member, token)
+        # A token of Instagram Login that came to one of our hosts, by the order ``revoke``.
+        others = self.other_ends if token is not None and not ended else []
+        return ended + sum(end(how, None, token) for end in others)
 
     def set_quota_used(self, member: str, used: int) -> None:
         """Calls in the last 24 hours with tokens of the member's pages."""

@@ -137,7 +137,11 @@ def video_kind(state: FacebookState) -> Kind:
         else:
             del state.videos[video.media.urn]
 
-    return Kind("Video", find, lambda _, video: _fields(state, video), ("id",), delete)
+    def read(me: Session, video: Video) -> dict[str, Any]:
+        me.require("pages_read_engagement", 10)
+        return _fields(state, video)
+
+    return Kind("Video", find, read, ("id",), delete)
 
 
 def _fields(state: FacebookState, video: Video) -> dict[str, Any]:

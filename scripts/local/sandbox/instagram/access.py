@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from local.sandbox.facebook.state import FacebookState
 from local.sandbox.graph.directory import instagram_id, instagram_name
-from local.sandbox.graph.errors import no_node
+from local.sandbox.graph.errors import GraphError, no_node
 from local.sandbox.graph.gateway import Session
 from local.sandbox.people import Member
+
+from .state import InstagramState
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,13 @@ def account_to_read(me: Session, identity: str) -> Account:
     return account
 
 
-def account_to_publish(me: Session, identity: str) -> Account:
-    """Row 4: the basic and the publishing permission."""
+def account_to_publish(state: InstagramState, me: Session, identity: str) -> Account:
+    """Row 4: the basic and the publishing permission, and an account in good standing."""
     account = account_for(me, identity)
     if account is None:
         raise no_node(identity, "post")
     me.require(product_of(me).basic, 10)
     me.require(product_of(me).publish, 10)
+    if state.settings.get("restricted", me.member):
+        raise GraphError(25, "The Instagram account is restricted or inactive.", 2207050)
     return account

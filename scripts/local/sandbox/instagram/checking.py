@@ -62,6 +62,13 @@ def check_collaborators(sent: Parameters) -> None:
         raise bad_parameter(f"At most {_COLLABORATORS} collaborators", 2207040)
 
 
+def check_thumbnail(media: Media, sent: Parameters) -> None:
+    """``thumb_offset`` is a moment of the video, in milliseconds."""
+    offset = sent.whole("thumb_offset")
+    if offset is not None and not 0 <= offset <= (media.seconds or 900) * 1000:
+        raise GraphError(1, "The thumbnail offset is not within the video.", 2207057)
+
+
 def take_image(state: InstagramState, media: Media, url: str, *, story: bool) -> None:
     """Rows 6 to 8: download and judge. Raises GraphError.
 

@@ -17,6 +17,7 @@ from local.sandbox.records import Media
 from .access import Account, account_for, account_to_publish, product_of
 from .checking import (
     check_collaborators,
+    check_thumbnail,
     judge_video,
     read_alt_text,
     read_caption,
@@ -57,7 +58,7 @@ def blueprint(state: InstagramState) -> Blueprint:
     @views.post("/<identity>/media")
     def create(identity: str) -> dict[str, Any]:
         me, sent = session(), parameters()
-        account = account_to_publish(me, identity)
+        account = account_to_publish(state, me, identity)
         container = _read(state, me, account, sent)
         _count(state, me, account)
         with state.world.lock:
@@ -166,6 +167,7 @@ def _read(state: InstagramState, me: Session, account: Account, sent: Parameters
         container.media = [child.media[0] for child in container.children]
     else:
         _fill(state, container, media_kind, sent)
+        check_thumbnail(container.media[0], sent)
     if fails := state.settings.get("processing_fails", me.member):
         container.failure = (int(state.settings.get("processing_subcode", me.member)), fails)
     return container

@@ -76,6 +76,7 @@ class Instagram:
             media.media_kind(state, FACEBOOK_LOGIN),
         ]
         facebook.other_callers.append(self.caller)
+        facebook.other_ends.append(state.end_tokens)
         uploads = containers.bytes_blueprint(state)
 
         def enter_either() -> None:

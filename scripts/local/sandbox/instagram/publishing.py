@@ -28,7 +28,7 @@ def blueprint(state: InstagramState) -> Blueprint:
     @views.post("/<identity>/media_publish")
     def publish(identity: str) -> dict[str, str]:
         me = session()
-        account = account_to_publish(me, identity)
+        account = account_to_publish(state, me, identity)
         creation_id = parameters().text("creation_id")
         if not creation_id:
             raise bad_parameter("The parameter creation_id is required")

@@ -40,6 +40,8 @@ SETTINGS: dict[str, Any] = {
     "second_publish": "error",
     # After it is FINISHED a container is not found by media_publish for this long (24/2207008).
     "missing_seconds": 0.0,
+    # The account is restricted or inactive: nothing is taken (25/2207050).
+    "restricted": False,
     # The subcode that goes with ``processing_fails``.
     "processing_subcode": 2207053,
     # Whether a refresh gives another string.
