@@ -31,7 +31,7 @@ export async function createLite(connection, origin, tokens, mailer) {
         template: templates,
       },
     },
-    storage: { enabled: true, file_size_limit: "50MiB" },
+    storage: { enabled: true, file_size_limit: "500MiB" },
     // otherwise lite creates supabase_migrations as its own login and the CLI may not write to it
     db: { migrations: { enabled: false } },
     studio: { enabled: false },
