@@ -25,6 +25,11 @@ LIMIT = 280
 LINK_WEIGHT = 23
 HEAVY = 2
 
+# By the first letter, how long the emoji of several code points are that begin with it, longest first.
+_SEQUENCE_LENGTHS = {
+    first: sorted({len(sequence) for sequence in same} - {1}, reverse=True)
+    for first, same in itertools.groupby(sorted(emoji.EMOJI_DATA), key=lambda sequence: sequence[0])
+}
 _LIGHT = regex.compile(r"[\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037]")
 
 _TAG_LETTER = r"\p{L}\p{M}\p{Nd}_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\xb7"
@@ -68,16 +73,21 @@ def weighted_length(text: str) -> int:
 
 
 def _weight_without_links(text: str) -> int:
-    weight, place = 0, 0
-    if not text.isascii():
-        for found in emoji.emoji_list(text):
-            start, end = found["match_start"], found["match_end"]
-            whole = text[start:end]
-            # © and ® alone are listed as emoji; X counts them as the letters they are
-            weight += _weight_of_letters(text[place:start])
-            weight += _weight_of_letters(whole) if len(whole) == 1 else HEAVY
-            place = end
-    return weight + _weight_of_letters(text[place:])
+    joined, place = 0, 0
+    while not text.isascii() and place < len(text):
+        length = _length_of_sequence(text, place)
+        if length > 1:
+            joined += HEAVY - _weight_of_letters(text[place : place + length])
+        place += length
+    return joined + _weight_of_letters(text)
+
+
+def _length_of_sequence(text: str, place: int) -> int:
+    """How many code points from here on are one emoji; 1 for a letter. An emoji of one code point weighs as a letter."""
+    for length in _SEQUENCE_LENGTHS.get(text[place], ()):
+        if place + length <= len(text) and text[place : place + length] in emoji.EMOJI_DATA:
+            return length
+    return 1
 
 
 def _weight_of_letters(text: str) -> int:
