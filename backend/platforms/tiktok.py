@@ -103,9 +103,7 @@ class TikTok(TikTokLogin):
         """Ask what the account may publish, and upload a video but for its last part. Repeatable: what is not whole is not
         published. An upload that the notes tell of goes on where it stood, for the hour that its address lives."""
         if not content.attachments:
-            raise Rejected(
-                "TikTok takes no post without media.", error_class="media_required"
-            )  # fmt: skip
+            raise Rejected("TikTok takes no post without media.", error_class="media_required")
         options, text = content_of.chosen(content), self.render(content).parts[0].text
         self._check_scope(tokens, options)
         if content_of.is_photos(content):
@@ -183,9 +181,11 @@ class TikTok(TikTokLogin):
         }
 
     def _check_scope(self, tokens: Tokens, options: TikTokOptions) -> None:
+        """A draft needs a permission of its own; without it the account still publishes, so this one post is refused."""
         needed = self.DRAFT_SCOPE if options.inbox else "video.publish"
         if tokens.scopes and needed not in tokens.scopes:
-            raise Reconnect(
+            missing = Rejected if options.inbox else Reconnect
+            raise missing(
                 f"The account has not granted {needed}; connect it again and leave it ticked.",
                 error_class="missing_scope",
             )

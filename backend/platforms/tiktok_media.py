@@ -95,15 +95,11 @@ class TikTokUploads:
         """Send the last part. Raises OutcomeUnknown unless TikTok took it, or plainly refused it at the first time."""
         try:
             self._put(last.url, last.mime, last.data, last.start, last.total, last=True)
-        except UploadLost as error:
+        except (UploadLost, Rejected) as error:
             # it is not taken a second time either, so of a part that may have left before this says nothing
             if last.again:
                 raise _unknown(error) from error
             notes.keep(over=True)
-            raise
-        except Rejected as error:
-            if last.again:
-                raise _unknown(error) from error
             raise
         try:
             notes.keep(complete=True)

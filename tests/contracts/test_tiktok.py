@@ -214,18 +214,22 @@ def without(account: Account, *scopes: str) -> Tokens:
     return Tokens(made["tokens"][0]["access_token"], None, scopes=tuple(left))
 
 
-@pytest.mark.parametrize(
-    ("scope", "options"), [("video.publish", {}), ("video.upload", {"inbox": True})]
-)
-def test_a_permission_that_was_not_granted_asks_for_its_owner(
-    ada: Account, scope: str, options: dict[str, Any]
-) -> None:
-    tokens = without(ada, scope)
+def test_a_permission_that_was_not_granted_asks_for_its_owner(ada: Account) -> None:
+    tokens = without(ada, "video.publish")
     # known to us, or to TikTok only
     for one in (tokens, dataclasses.replace(tokens, scopes=())):
         with pytest.raises(Reconnect, match="connect it again and leave"):
-            ada.app.platform.prepare(one, ada.identity, watch(**options), Kept())
+            ada.app.platform.prepare(one, ada.identity, watch(), Kept())
     assert ada.posts == []
+
+
+def test_without_the_permission_for_drafts_an_account_still_publishes(ada: Account) -> None:
+    tokens = without(ada, "video.upload")
+    with pytest.raises(Rejected, match=r"video\.upload; connect it again and leave it ticked"):
+        ada.app.platform.prepare(tokens, ada.identity, watch(inbox=True), Kept())
+    notes = Kept()
+    prepared = ada.app.platform.prepare(tokens, ada.identity, watch(), notes)
+    assert isinstance(ada.app.platform.publish(tokens, prepared, notes), Accepted)
 
 
 # ------------------------------------------------------------------------------------ what an account may
@@ -669,6 +673,18 @@ def test_an_address_that_ended_before_the_last_part_costs_only_another_upload(ad
     assert len(ada.posts) == 1
 
 
+def test_a_last_part_that_is_refused_is_uploaded_anew_when_its_owner_tries_again(
+    ada: Account,
+) -> None:
+    notes = Kept()
+    prepared = ada.prepare(watch(), notes)
+    ada.order({"status": 400}, method="PUT")
+    with pytest.raises(Rejected):
+        send(ada, prepared, notes)
+    assert ada.publish(watch(), notes).external_id
+    assert len(ada.posts) == 1
+
+
 def test_a_last_part_that_may_have_left_before_is_not_taken_for_lost(ada: Account) -> None:
     notes = Kept()
     send(ada, ada.prepare(watch(), notes), notes)
@@ -679,14 +695,27 @@ def test_a_last_part_that_may_have_left_before_is_not_taken_for_lost(ada: Accoun
     assert len(ada.posts) == 1
 
 
-@pytest.mark.parametrize("name", ["complete", None])
 def test_a_worker_that_loses_its_target_as_tiktok_answers_still_knows_the_answer(
-    ada: Account, name: str | None
+    ada: Account,
 ) -> None:
     notes = Kept()
     prepared = ada.prepare(watch(), notes)
-    notes.stop_before = name
+    notes.stop_before = "complete"
     assert isinstance(send(ada, prepared, notes), Accepted)
+    assert notes.get("complete") is None
+    assert isinstance(outcome(ada, notes), Published)
+
+
+def test_an_id_to_ask_by_that_cannot_be_kept_is_in_the_log(
+    ada: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    notes = Kept()
+    prepared = ada.prepare(photos(), notes)
+    notes.stop_before = "reference"
+    with pytest.raises(LeaseLost):
+        send(ada, prepared, notes)
+    (record,) = [one for one in caplog.records if "publish_id" in one.getMessage()]
+    assert record.publish_id == ada.posts[0]["urn"]  # type: ignore[attr-defined]
 
 
 # ------------------------------------------------------------------------------------ a crash in mid-upload
