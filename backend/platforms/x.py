@@ -32,7 +32,7 @@ from .x_errors import raise_for
 from .x_login import XLogin
 from .x_media import XMedia
 from .x_reading import FIELDS, MOST_LISTED, READ_BACK_SCOPE, Listed, listed_posts, metrics_of
-from .x_threads import noted_texts, publish_parts, thread_outcome
+from .x_threads import begin, noted_texts, publish_parts, thread_outcome
 
 
 class XSettings(PlatformSettings, env_prefix="X_"):
@@ -152,7 +152,8 @@ class X:
         self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
     ) -> list[dict[str, Any]]:
         """Upload the media; returns the bodies of the create calls in order. The media are the first post's."""
-        bodies = bodies_of(noted_texts(texts_of(content), notes), content.options)
+        texts = begin(content.text, texts_of(content), notes)
+        bodies = bodies_of(texts, content.options)
         if content.attachments and not notes.get("parts"):
             bodies[0]["media"] = {"media_ids": self._media.upload(tokens, content, notes)}
         return bodies
@@ -175,7 +176,10 @@ class X:
         self, tokens: Tokens, identity: Identity, content: Content, notes: Notes, *, since: datetime
     ) -> Published | Absent | None:
         """What became of a thread, by the user's timeline; of a single post, which has no reference, nothing is told."""
-        return thread_outcome(lambda start: self._listed(tokens, identity, start), notes, since)
+        texts = noted_texts(content.text, notes)
+        return thread_outcome(
+            lambda start: self._listed(tokens, identity, start), texts, notes, since
+        )
 
     def _listed(self, tokens: Tokens, identity: Identity, since: datetime) -> Sequence[Listed]:
         query = {

@@ -177,7 +177,7 @@ class _Upload:
                 "segments": 0,
                 "finalized": finalized,
                 "ready": ready,
-                "alt_text": None,
+                "alt_text": "",
             }
         )
 

@@ -2,9 +2,9 @@
 
 A failure in the middle leaves the first parts published, so the id of each is noted as it arrives:
 
-    texts       the parts as they are sent, noted before the first: a thread goes on as it began
+    cuts        where each part begins and ends in the text, noted before the first: a thread goes on as it began
     parts       the ids so far, in order
-    reference   set with `texts`: the thread can be asked for from the first call on
+    reference   set with `cuts`: the thread can be asked for from the first call on
 
 Since 2026-02 self-serve apps may reply only to certain posts. Whether that touches replies to one's own posts is not
 confirmed; a refusal of the second part says how many are live.
@@ -26,14 +26,21 @@ from .x_reading import Listed, fits, post_url
 _CLOCKS_DIFFER = timedelta(minutes=2)
 
 
-def noted_texts(texts: Sequence[str], notes: Notes) -> list[str]:
-    """The texts of the parts: those of the notes, if a thread has begun. One text is no thread."""
-    noted = notes.get("texts")
-    if noted:
-        return list(noted)
-    if len(texts) > 1:
-        notes.keep(texts=list(texts), reference="thread")
-    return list(texts)
+def begin(text: str, texts: Sequence[str], notes: Notes) -> Sequence[str]:
+    """The parts that a post of this text has: those of the notes, if its thread has begun, else `texts`. One is no thread."""
+    if not noted_texts(text, notes) and len(texts) > 1:
+        cuts, end = [], 0
+        for part in texts:
+            start = text.index(part, end)
+            end = start + len(part)
+            cuts.append([start, end])
+        notes.keep(cuts=cuts, reference="thread")
+    return noted_texts(text, notes) or texts
+
+
+def noted_texts(text: str, notes: Notes) -> Sequence[str]:
+    """The parts of a thread that has begun; none of a single post."""
+    return [text[start:end] for start, end in notes.get("cuts", [])]
 
 
 def publish_parts(
@@ -68,13 +75,16 @@ def publish_parts(
 
 
 def thread_outcome(
-    list_posts: Callable[[datetime], Sequence[Listed]], notes: Notes, since: datetime
+    list_posts: Callable[[datetime], Sequence[Listed]],
+    texts: Sequence[str],
+    notes: Notes,
+    since: datetime,
 ) -> Published | Absent | None:
-    """What became of a thread whose next part may be live. Found, the part is noted; then the others may follow.
+    """What became of a thread of these texts whose next part may be live. Found, it is noted; then the others may follow.
 
     Not found proves nothing: None.
     """
-    texts, ids = list(notes.get("texts", [])), list(notes.get("parts", []))
+    ids = list(notes.get("parts", []))
     if not texts:
         return None
     if len(ids) < len(texts):

@@ -291,13 +291,14 @@ def test_a_refusal_of_the_first_post_names_nothing(ada: Account) -> None:
 def test_a_thread_goes_on_as_it_began_and_its_media_are_not_sent_again(ada: Account) -> None:
     """Whatever a later version of Lin would make of the text."""
     with_media = Content(LONG.text, (attachment("image", picture()),), LONG.options)
-    notes = Kept(texts=["One", "Two", "Three"], reference="thread")
+    cuts = [[0, 8], [9, 20], [20, 40]]
+    notes = Kept(cuts=cuts, reference="thread")
     ada.app.sandbox.tell("quotas", platform="x", member=ada.member, used=98)
     with pytest.raises(TryLater):
         ada.publish(with_media, notes)
     ada.app.sandbox.tell("quotas", platform="x", member=ada.member, used=0)
     ada.publish(with_media, notes)
-    assert told(ada) == ["One", "Two", "Three"]
+    assert told(ada) == [LONG.text[start:end] for start, end in cuts]
     uploads = ada.app.sandbox.requests(ada.member, method="POST", path="/2/media/upload")
     assert len(uploads) == 1
 
