@@ -16,14 +16,12 @@ create table public.publication_notes (
   post_version bigint not null,
   target_version bigint not null,
   notes jsonb not null default '{}' check (jsonb_typeof(notes) = 'object' and pg_column_size(notes) <= 65536),
-  live boolean not null generated always as (notes ? 'live') stored,
-  can_be_asked boolean not null generated always as (notes ? 'reference') stored,
   updated_at timestamptz not null default now()
 );
 comment on table public.publication_notes is
   'What is known of one publication under way, for the platform''s own use: uploads, a container, the posts of a thread. Holds for one version of the post.';
-comment on column public.publication_notes.live is 'Something of it can be seen already, so the post cannot be edited.';
-comment on column public.publication_notes.can_be_asked is 'The platform can be asked what became of it.';
+comment on column public.publication_notes.notes is
+  'live: something of it can be seen already, so the post cannot be edited; reference: the platform can be asked what became of it.';
 
 alter table public.publication_notes enable row level security;
 create policy "Nobody but the service reads notes" on public.publication_notes
@@ -60,13 +58,13 @@ end
 $$;
 grant execute on function public.keep_notes(uuid, bigint, jsonb) to service_role;
 
--- Does:    all that publishing one claimed target needs; notes of another version are not shown.
-create or replace function private.claimed_target(target uuid) returns jsonb
+-- Does:    all that publishing these claimed targets needs; notes of another version are not shown.
+create or replace function private.claimed_targets(targets uuid[]) returns table (target_id uuid, due_at timestamptz, told jsonb)
 language sql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+  select t.id, t.next_attempt_at, jsonb_build_object(
     'target_id', t.id, 'post_id', t.post_id, 'user_id', t.user_id, 'account_id', t.account_id, 'platform', a.platform_id,
     'lease_token', t.lease_token, 'lease_until', t.lease_until, 'attempt', t.attempts, 'failures', t.failures,
     'due_at', t.next_attempt_at, 'deadline_at', t.deadline_at, 'post_version', p.version, 'target_version', t.version,
@@ -86,7 +84,7 @@ as $$
   join public.posts p on p.id = t.post_id
   join public.social_accounts a on a.id = t.account_id
   left join public.social_account_tokens k on k.account_id = a.id
-  where t.id = target
+  where t.id = any (targets)
 $$;
 
 -- Does:    the state machine of a target; the one place that lists its moves. Back into the queue goes what the platform
@@ -137,13 +135,34 @@ begin
   new.look_at := case
     when new.state = 'confirming' then coalesce(new.look_at, clock_timestamp())
     when new.state = 'unconfirmed' and (
-      exists (select 1 from public.publication_notes n where n.target_id = new.id and n.can_be_asked)
+      exists (select 1 from public.publication_notes n where n.target_id = new.id and n.notes ? 'reference')
       or exists (
         select 1 from public.social_accounts a join public.platforms p on p.id = a.platform_id
         where a.id = new.account_id and a.status = 'active' and p.read_back_scope = any (a.granted_scopes)))
     then clock_timestamp() + interval '30 seconds' end;
   return new;
 end
+$$;
+
+-- Does:    whether something of a target can be seen although it is not published as a whole.
+-- Definer: users may not read notes.
+create function private.is_live_in_part(target uuid) returns boolean
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+  select exists (select 1 from public.publication_notes n where n.target_id = target and n.notes ? 'live')
+$$;
+grant execute on function private.is_live_in_part(uuid) to authenticated, service_role;
+
+-- Does:    whether a target is being sent, or something of it may be seen.
+create function private.is_out(t public.post_targets) returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select t.state in ('sending', 'confirming', 'unconfirmed', 'published') or private.is_live_in_part(t.id)
 $$;
 
 -- Does:    refuses to change what is being sent, was sent, or can be seen in part; else a new version, so that a send mark
@@ -181,27 +200,6 @@ begin
   return new;
 end
 $$;
-
--- Does:    whether a target is being sent, or something of it may be seen.
-create function private.is_out(t public.post_targets) returns boolean
-language sql
-stable
-set search_path = ''
-as $$
-  select t.state in ('sending', 'confirming', 'unconfirmed', 'published') or private.is_live_in_part(t.id)
-$$;
-
--- Does:    whether something of a target can be seen although it is not published as a whole.
--- Definer: users may not read notes.
-create function private.is_live_in_part(target uuid) returns boolean
-language sql
-stable
-security definer
-set search_path = ''
-as $$
-  select exists (select 1 from public.publication_notes n where n.target_id = target and n.live)
-$$;
-grant execute on function private.is_live_in_part(uuid) to authenticated, service_role;
 
 -- Does:    refuses to adapt a target that is being sent, was sent, or can be seen in part; else a new version of it.
 -- Raises:  PT409.

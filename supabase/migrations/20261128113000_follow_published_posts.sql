@@ -69,7 +69,7 @@ begin
   new.look_at := case
     when new.state = 'confirming' then coalesce(new.look_at, clock_timestamp())
     when new.state = 'unconfirmed' and (
-      exists (select 1 from public.publication_notes n where n.target_id = new.id and n.can_be_asked)
+      exists (select 1 from public.publication_notes n where n.target_id = new.id and n.notes ? 'reference')
       or exists (
         select 1 from public.social_accounts a join public.platforms p on p.id = a.platform_id
         where a.id = new.account_id and a.status = 'active' and p.read_back_scope = any (a.granted_scopes)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.engine.actors import Post, Refused, World
 from tests.engine.test_state_machine import MOVES, WAY, move
@@ -131,6 +132,12 @@ def _media(*files: dict[str, Any]) -> Callable[[World, Post], object]:
     return lambda world, post: world.media(post, *files)
 
 
+def _options(**options: Any) -> Callable[[World, Post], object]:
+    return lambda world, post: world.admin.run(
+        "update post_targets set options = %s where post_id = %s", Jsonb(options), post.id
+    )
+
+
 GIF = {"kind": "gif", "mime": "image/gif"}
 VIDEO = {"kind": "video", "mime": "video/mp4", "bytes": 100_000, "duration": 10}
 PDF = {"kind": "document", "mime": "application/pdf", "pages": 3}
@@ -150,13 +157,15 @@ VIOLATIONS: list[tuple[str, Callable[[World, Post], object], str, str]] = [
     ("two documents", _media(PDF, PDF), "media", "at most 1 of kind document"),
     ("mixed kinds", _media({}, VIDEO), "media", "does not take files of different kinds"),
     ("a sound", _media({"kind": "audio", "mime": "audio/mpeg"}), "media", "does not take a file of kind audio"),
-    ("a WebP image", _media({"mime": "image/webp"}), "media", "File 1 is image/webp; LinkedIn (Ada) takes image/jpeg, image/png"),
-    ("an image of too many bytes", _media({"bytes": 10_000_001}), "media", "File 1 has 10000001 bytes; LinkedIn (Ada) takes 1 to 10000000"),
+    ("a WebM video", _media({**VIDEO, "mime": "video/webm"}), "media", "File 1 is video/webm; LinkedIn (Ada) takes video/mp4"),
+    ("a GIF of too many bytes", _media({**GIF, "bytes": 10_000_001}), "media", "File 1 has 10000001 bytes; LinkedIn (Ada) takes 1 to 10000000"),
     ("a video of too few bytes", _media({**VIDEO, "bytes": 74_999}), "media", "74999 bytes; LinkedIn (Ada) takes 75000 to 500000000"),
     ("a video of too many bytes", _media({**VIDEO, "bytes": 500_000_001}), "media", "500000001 bytes"),
     ("a video that is too short", _media({**VIDEO, "duration": 2.9}), "media", "lasts 2.9 s; LinkedIn (Ada) takes 3 to 1800 s"),
     ("a video that is too long", _media({**VIDEO, "duration": 1801}), "media", "lasts 1801.0 s"),
-    ("an image of too many pixels", _media({"width": 36_152_320, "height": 1}), "media", "fewer than 36152320"),
+    ("a GIF of too many pixels", _media({**GIF, "width": 36_152_320, "height": 1}), "media", "fewer than 36152320"),
+    ("an unknown option", _options(colour=1), "options.colour", "LinkedIn knows no option colour"),
+    ("a value that an option has not", _options(visibility="ME"), "options.visibility", "visibility must be one of PUBLIC, CONNECTIONS, LOGGED_IN"),
     ("a document of 301 pages", _media({**PDF, "pages": 301}), "media", "301 pages; LinkedIn (Ada) takes at most 300"),
 ]  # fmt: skip
 
@@ -179,8 +188,9 @@ def test_what_an_account_cannot_take_is_refused_with_account_and_limit(
 
 @pytest.mark.parametrize(
     "allowed",
-    [_text("x" * 3000), _text("🌷" * 3000), _media(*[{}] * 20), _media(GIF), _media(VIDEO), _media({**PDF, "pages": 300})],
-    ids=["3000 characters", "3000 emoji", "20 images", "an animation", "a video", "300 pages"],
+    [_text("x" * 3000), _text("🌷" * 3000), _media(*[{}] * 20), _media(GIF), _media(VIDEO), _media({**PDF, "pages": 300}),
+     _media({"mime": "image/webp", "bytes": 20_000_000, "width": 9000, "height": 9000}), _options(visibility="CONNECTIONS")],
+    ids=["3000 characters", "3000 emoji", "20 images", "an animation", "a video", "300 pages", "a picture that is made to fit", "an option"],
 )  # fmt: skip
 def test_what_just_fits_is_scheduled(
     world: World, allowed: Callable[[World, Post], object]

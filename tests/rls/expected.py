@@ -49,6 +49,7 @@ TABLES = {
         insert="id user_id post_id account_id text_override options",
         update="text_override options",
     ),
+    "post_metrics": Access(),
     "posts": Access(
         delete=True,
         insert="id user_id text max_lateness generation_id queued_at",
@@ -57,6 +58,7 @@ TABLES = {
     "profiles": Access(
         update="display_name avatar_path timezone locale notification_settings", owner="id"
     ),
+    "publication_notes": Access(select=False, owner=None),
     "publish_attempts": Access(),
     "slot_occurrences": Access(),
     "slots": Access(
@@ -77,6 +79,7 @@ USERS = "authenticated"
 SERVICE = "service_role"
 
 FUNCTIONS = {
+    "account_to_ask": SERVICE,
     "approve_occurrence": USERS,
     "begin_send": SERVICE,
     "begin_token_refresh": SERVICE,
@@ -86,6 +89,8 @@ FUNCTIONS = {
     "claim_due_targets": SERVICE,
     "claim_unconfirmed": SERVICE,
     "claim_generation": SERVICE,
+    "claim_measurements": SERVICE,
+    "claim_profiles": SERVICE,
     "claim_uploaded_media": SERVICE,
     "consume_oauth_state": SERVICE,
     "disconnect_account": SERVICE,
@@ -93,10 +98,12 @@ FUNCTIONS = {
     "fill_occurrences": SERVICE,
     "finish_generation": SERVICE,
     "heartbeat": SERVICE,
+    "keep_notes": SERVICE,
     "lose_account": SERVICE,
     "mark_missed": SERVICE,
     "next_free_slot": USERS,
     "next_work": SERVICE,
+    "note_deleted": SERVICE,
     "open_occurrences": SERVICE,
     "purge_expired": SERVICE,
     "record_generation_progress": SERVICE,
@@ -109,12 +116,14 @@ FUNCTIONS = {
     "schedule_post": USERS,
     "search_sources": USERS,
     "settle_attempt": SERVICE,
+    "settle_outcome": SERVICE,
     "settle_target": USERS,
     "settle_unconfirmed": SERVICE,
     "store_account": SERVICE,
     "system_health": SERVICE,
     "take_idempotency_key": SERVICE,
     "take_source_items": SERVICE,
+    "target_to_delete": SERVICE,
     "tokens_to_refresh": SERVICE,
     "unschedule_post": USERS,
     "watch_permissions": SERVICE,
@@ -122,6 +131,7 @@ FUNCTIONS = {
 
 # Functions in the schema private that a role other than the owner may execute; the API does not expose the schema.
 PRIVATE_FUNCTIONS = {
+    "account_with_token": {SERVICE},
     "book_queued_posts": {SERVICE},
     "choose_heads": {SERVICE},
     "claimed_target": {SERVICE},
@@ -132,6 +142,7 @@ PRIVATE_FUNCTIONS = {
     "follow_accounts": {SERVICE},
     "hold_back_account": {SERVICE},
     "instant_of": {SERVICE},
+    "is_live_in_part": {SERVICE, USERS},
     "is_readable": {SERVICE, USERS},
     "lock_targets": {SERVICE},
     "open_slots": {SERVICE},

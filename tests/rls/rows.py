@@ -157,6 +157,9 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
         finished_at="2026-01-01",
         outcome="not_sent",
     )
+    insert("publication_notes", target_id=rows.target, post_version=1, target_version=1)
+    rows.keys["publication_notes"] = {"target_id": rows.target}
+    insert("post_metrics", **mine, target_id=rows.target, likes=7)
     rows.slot = insert(
         "slots",
         **mine,
