@@ -44,7 +44,7 @@ def without_space(text: str) -> str:
         ("Test https://test.com test https://test.com test.com test", 86),
         ("a@example.com", 13), ("no.tldhere", 10), ("http://no-tld", 13), ("foo.comm", 8), ("end.Then", 8),
         ("example.com.", 24), ("(example.com/a)", 25), ("日本語。example.com中国語", 37), ("http://日本.jp/x", 23),
-        ("https://t.co/abc.def", 27), ("foo_bar.example.com", 27), ("EXAMPLE.COM", 23), ("example.рф", 23),
+        ("https://t.co/abc.def", 27), ("foo_bar.example.com", 27), ("EXAMPLE.COM", 23), ("example.рф", 23), ("a_b example.com", 27),
         ("http://xn--はじめよう.com/x", 27),
     ],
 )  # fmt: skip
