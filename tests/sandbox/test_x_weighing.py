@@ -49,6 +49,10 @@ def test_an_emoji_sequence_weighs_two_as_a_whole(emoji: str) -> None:
         ("Test https://test.com test https://test.com test.com test", 3),
         ("http://münchen.de/", 1),
         ("readme.md", 1),
+        ("詳細https://example.com日本", 1),
+        ("example.рф", 1),
+        ("foo_bar.example.com", 1),
+        ("foo_bar.com", 0),
         ("node.js", 0),
         ("someone@example.com", 0),
         ("@example.com", 0),
@@ -75,11 +79,20 @@ def test_every_link_weighs_twenty_three(text: str, found: int) -> None:
         ("http://foo.com.notatld/x", "http://foo.com"),
         ("example.com/päth?x=1!", "example.com/päth?x=1"),
         ("https://example.com:8080/a", "https://example.com:8080/a"),
+        ("https://t.co/abc.def", "https://t.co/abc"),
+        ("éexample.com", "éexample.com"),
     ],
 )
 def test_a_link_ends_before_what_closes_the_sentence(text: str, link: str) -> None:
     ((start, end),) = links(text)
     assert text[start:end] == link
+
+
+@pytest.mark.parametrize(
+    "text", ["example.com#tag", "#http://x", "@ñ", "@annaé", "$TOOLONGTAG", "a#b"]
+)
+def test_what_touches_something_else_is_no_tag(text: str) -> None:
+    assert {kind for kind, _ in pieces(text)} <= {"text", "link"}
 
 
 def test_pieces_are_what_readers_can_press() -> None:

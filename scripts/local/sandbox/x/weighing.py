@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from functools import lru_cache
 
@@ -25,7 +26,8 @@ _EMOJI = regex.compile(
 )
 
 _LABEL = r"[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_\-]*[\p{L}\p{M}\p{N}])?"
-_ASCII_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_\-]*[A-Za-z0-9])?"
+_LATIN_LABEL = r"[\p{Latin}0-9](?:[\p{Latin}0-9_\-]*[\p{Latin}0-9])?"
+_OTHER_LABEL = r"(?:(?!\p{Latin})[\p{L}\p{M}])+"
 _IN_PATH = r"[\p{Latin}\p{Cyrillic}0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&]"
 _ENDS_PATH = r"[\p{Latin}\p{Cyrillic}0-9=_#/+\-]"
 _BRACKETS = rf"\({_IN_PATH}+\)"
@@ -37,15 +39,20 @@ _REST = (
 # A domain without scheme counts as well, unless it is a part of a longer word or an address;
 # letters of other scripts may touch it, as they do where words are not spaced.
 _LINK = regex.compile(
-    rf"(?<![\p{{L}}\p{{N}}@＠$#＃])https?://(?P<host>{_LABEL}(?:\.{_LABEL})+)(?P<rest>{_REST})"
-    rf"|(?<![A-Za-z0-9@＠$#＃\-_./])(?P<bare>{_ASCII_LABEL}(?:\.{_ASCII_LABEL})+)"
-    rf"(?![A-Za-z0-9_@\-])(?P<more>{_REST})",
+    # Only letters and digits follow in a short link of X itself.
+    r"(?<![A-Za-z0-9@＠$#＃])https?://(?P<host>t\.co)/[A-Za-z0-9]+"
+    rf"|(?<![A-Za-z0-9@＠$#＃])https?://(?P<host>{_LABEL}(?:\.{_LABEL})+)"
+    rf"(?![A-Za-z0-9@+\-]){_REST}"
+    rf"|(?<![\p{{Latin}}0-9@＠$#＃\-_./])"
+    rf"(?P<bare>(?:{_LATIN_LABEL}\.)+(?:{_LATIN_LABEL}|{_OTHER_LABEL}))(?![A-Za-z0-9@+\-]){_REST}",
     regex.IGNORECASE,
 )
+_LONGEST_ENDING = 30
+_NO_END = frozenset(string.ascii_letters + string.digits + "@+-")
 _TAG = regex.compile(
-    r"(?P<mention>(?<![A-Za-z0-9_!#$%&*@＠])[@＠][A-Za-z0-9_]{1,15}(?![A-Za-z0-9_@]))"
-    r"|(?P<hashtag>(?<![\p{L}\p{N}_&])[#＃](?=[\p{N}_]*\p{L})[\p{L}\p{M}\p{N}_]+)"
-    r"|(?P<cashtag>(?<!\S)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?=$|\s|\p{P}))"
+    r"(?P<mention>(?<![A-Za-z0-9_!#$%&*@＠])[@＠][A-Za-z0-9_]{1,15}+(?![\p{Latin}0-9_@＠]|://))"
+    r"|(?P<hashtag>(?<![\p{L}\p{N}_&])[#＃](?=[\p{N}_]*\p{L})[\p{L}\p{M}\p{N}_]++(?![#＃]|://))"
+    r"|(?P<cashtag>(?<!\S)\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?=$|\s|\p{P}|\p{S}))"
 )
 
 
@@ -80,27 +87,40 @@ def pieces(text: str) -> list[tuple[str, str]]:
     parts: list[tuple[str, str]] = []
     at = 0
     for start, end in links(text):
-        parts += _tagged(text[at:start])
+        parts += _tagged(text, at, start)
         parts.append(("link", text[start:end]))
         at = end
-    return parts + _tagged(text[at:])
+    return parts + _tagged(text, at, len(text))
 
 
-def _tagged(text: str) -> list[tuple[str, str]]:
-    parts, at = [], 0
-    for match in _TAG.finditer(text):
+def _tagged(text: str, at: int, end: int) -> list[tuple[str, str]]:
+    parts = []
+    for match in _TAG.finditer(text, at, end):
         if match.start() > at:
             parts.append(("text", text[at : match.start()]))
         parts.append((match.lastgroup or "text", match[0]))
         at = match.end()
-    return parts + ([("text", text[at:])] if at < len(text) else [])
+    return parts + ([("text", text[at:end])] if at < end else [])
 
 
 def _with_known_ending(host: str) -> str:
+    """The longest part from the start that ends with a known top-level domain; it may be empty."""
     labels = host.split(".")
-    while len(labels) > 1 and not _exists(labels[-1].lower()):
+    while len(labels) > 1:
+        ending = _known_start(labels[-1])
+        # An underscore is for subdomains only.
+        if ending and "_" not in labels[-2]:
+            return ".".join([*labels[:-1], ending])
         labels.pop()
-    return ".".join(labels) if len(labels) > 1 else ""
+    return ""
+
+
+def _known_start(label: str) -> str:
+    # Other letters may follow at once, as in 「example.comへ」.
+    for end in range(min(len(label), _LONGEST_ENDING), 0, -1):
+        if label[end : end + 1] not in _NO_END and _exists(label[:end].lower()):
+            return label[:end]
+    return ""
 
 
 @lru_cache(4096)
