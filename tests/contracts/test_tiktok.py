@@ -6,9 +6,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -106,6 +107,14 @@ def account_is(account: Account, **fields: Any) -> None:
     account.app.sandbox.tell("settings", platform="tiktok", member=account.member, **fields)
 
 
+@pytest.fixture
+def everywhere(sandbox: Sandbox) -> Iterator[Callable[..., Any]]:
+    """Change how TikTok treats everybody, for this test."""
+    usual = {"refresh_rotates": True, "oauth_error_status": 400, "disabled_interactions": "refuse"}
+    yield partial(sandbox.tell, "settings", platform="tiktok")
+    sandbox.tell("settings", platform="tiktok", **usual)
+
+
 def pass_time(account: Account, seconds: float) -> None:
     account.app.sandbox.tell("clock", advance_seconds=seconds, member=account.member)
 
@@ -173,9 +182,9 @@ def test_the_tokens_have_both_their_ends(tiktok: App) -> None:
 
 @pytest.mark.parametrize("rotates", [True, False])
 def test_a_refresh_keeps_whichever_refresh_token_serves_next(
-    ada: Account, sandbox: Sandbox, rotates: bool
+    ada: Account, everywhere: Callable[..., Any], rotates: bool
 ) -> None:
-    sandbox.tell("settings", platform="tiktok", refresh_rotates=rotates)
+    everywhere(refresh_rotates=rotates)
     later = NOW + timedelta(days=3)
     fresh = ada.app.platform.refresh(ada.tokens, now=later)
     assert fresh.access_token != ada.tokens.access_token
@@ -183,18 +192,16 @@ def test_a_refresh_keeps_whichever_refresh_token_serves_next(
     assert set(fresh.scopes) == set(ada.tokens.scopes)
     assert (fresh.refresh_token != ada.tokens.refresh_token) is rotates
     assert ada.app.platform.refresh(fresh, now=later).access_token
-    sandbox.tell("settings", platform="tiktok", refresh_rotates=True)
 
 
 @pytest.mark.parametrize(("status", "told"), [(400, 400), (200, None)])
 def test_a_refresh_that_is_refused_is_refused_whatever_the_status(
-    ada: Account, sandbox: Sandbox, status: int, told: int | None
+    ada: Account, everywhere: Callable[..., Any], status: int, told: int | None
 ) -> None:
-    sandbox.tell("tokens/revoke", platform="tiktok", member=ada.member)
-    sandbox.tell("settings", platform="tiktok", oauth_error_status=status)
+    ada.app.sandbox.tell("tokens/revoke", platform="tiktok", member=ada.member)
+    everywhere(oauth_error_status=status)
     with pytest.raises(Rejected) as refused:
         ada.app.platform.refresh(ada.tokens, now=NOW)
-    sandbox.tell("settings", platform="tiktok", oauth_error_status=400)
     assert refused.value.error_class == "invalid_grant"
     assert refused.value.http_status == told
 
@@ -282,12 +289,11 @@ def test_a_video_longer_than_the_account_may_is_refused_before_anything_is_uploa
 
 @pytest.mark.parametrize("makes", ["refuse", "override"])
 def test_what_the_account_has_switched_off_stays_off(
-    ada: Account, sandbox: Sandbox, makes: str
+    ada: Account, everywhere: Callable[..., Any], makes: str
 ) -> None:
-    sandbox.tell("settings", platform="tiktok", disabled_interactions=makes)
+    everywhere(disabled_interactions=makes)
     account_is(ada, comment_disabled=True, duet_disabled=True)
     ada.publish(watch())
-    sandbox.tell("settings", platform="tiktok", disabled_interactions="refuse")
     info = ada.posts[0]["content"]["post_info"]
     assert (info["disable_comment"], info["disable_duet"], info["disable_stitch"]) == (True, True, False)  # fmt: skip
 
