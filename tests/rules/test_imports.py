@@ -86,6 +86,7 @@ ADAPTERS = {
         "pydantic",
         "emoji",
         "regex",
+        "tld",
     },  # models of settings and options; texts as platforms count them
     "spaces": {"gradio_client", "httpx", "httpcore", "PIL", "huggingface_hub"},
     "sources": {"feedparser", "trafilatura", "defusedxml", "lxml", "courlan", "charset_normalizer"},
