@@ -235,6 +235,22 @@ def test_revoking_ends_both_tokens_with_an_empty_answer(
     assert refresh(sandbox, tiktok, token["refresh_token"])["error"] == "invalid_grant"
 
 
+def test_codes_and_tokens_of_another_app_are_worth_nothing(
+    sandbox: Sandbox, tiktok: App, member: str
+) -> None:
+    other = {"client_id": f"tt-{secrets.token_hex(4)}", "client_secret": "s"}
+    other["redirect_uri"] = tiktok["redirect_uri"]
+    fields = {name: other[name] for name in ("client_id", "client_secret")}
+    sandbox.tell("apps", platform="tiktok", **fields, redirect_uris=[other["redirect_uri"]])
+    code = decide(sandbox, question(tiktok), member)["code"]
+    assert exchange(sandbox, other, code)["error"] == "invalid_grant"
+    token = exchange(sandbox, tiktok, code)
+    assert refresh(sandbox, other, token["refresh_token"])["error"] == "invalid_grant"
+    answer = post(sandbox, other, "revoke", token=token["access_token"])
+    assert answer.json()["error"] == "invalid_request"
+    assert user(sandbox, token["access_token"]).status_code == 200
+
+
 @pytest.mark.usefixtures("errors_with_200")
 def test_an_oauth_error_may_come_with_200(sandbox: Sandbox, tiktok: App) -> None:
     answer = post(sandbox, tiktok, "token", grant_type="refresh_token", refresh_token="rft.x")
