@@ -89,9 +89,17 @@ class TokenKeeper:
             return tokens
         try:
             return self._refreshed(account_id, platform, sealed, scopes, now)
-        except TryLater:
+        except TryLater as error:
             if _ends(tokens.expires_at, now):
                 raise
+            log.warning(
+                "a refresh waits",
+                extra={
+                    "account_id": account_id,
+                    "error": str(error),
+                    "cause": str(error.__cause__),
+                },
+            )
             return tokens  # it still works for a few minutes
 
     def renew(

@@ -58,6 +58,12 @@ class Rig(World):
         self.workers.append(worker)
         return worker
 
+    def logged(self, words: str) -> list[str]:
+        """The lines of any worker's log that hold these words."""
+        files = self.stack.processes.logs.glob("worker*.log")
+        lines = (line for file in files for line in file.read_text(errors="replace").splitlines())
+        return [line for line in lines if words in line]
+
     def check_processes(self) -> None:
         """A worker must not die of itself. The local gateway may when its database restarts (its driver, postgres.js,
         writes to a socket that is gone); hosted parts are supervised, and so is this one."""
