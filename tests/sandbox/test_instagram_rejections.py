@@ -550,3 +550,14 @@ def test_the_order_revoke_ends_either_products_token_on_the_upload_host(
     ann.sandbox.order({"revoke": True}, member=ann.member, host="rupload.facebook.com")
     answer = ann.put_bytes(made["uri"], b"four", offset="0", file_size="4")
     assert error_of(answer) == (400, 190, 458)
+
+
+def test_a_container_belongs_to_the_product_it_was_made_with(
+    sandbox: Sandbox, finn: GraphCaller, instagram: GraphApp, serving: FileServer
+) -> None:
+    made = container(finn, serving)
+    own = GraphCaller.new(sandbox, "instagram", client_id=instagram.client_id, member=finn.member)
+    assert own.id == finn.id
+    assert error_of(own.get(made)) == (400, 100, 33)
+    assert error_of(publish(own, made)) == (400, 24, 2207006)
+    assert publish(finn, made).status_code == 200

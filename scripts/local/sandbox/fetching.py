@@ -58,7 +58,7 @@ def fetch(
     for _ in range(redirects + 1):
         check_public(url, public_origins, schemes)
         try:
-            answer = requests.get(url, timeout=seconds, allow_redirects=False, stream=True)
+            answer = _http().get(url, timeout=seconds, allow_redirects=False, stream=True)
         except requests.Timeout:
             raise FetchError("timeout", f"{url} did not answer in {seconds:g} s") from None
         except requests.RequestException as error:
@@ -96,6 +96,13 @@ def check_public(
     for entry in found:
         if not ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_global:
             raise FetchError("private", f"{host} is not a public address")
+
+
+def _http() -> requests.Session:
+    # A proxy of this computer is not how a platform reaches the world.
+    http = requests.Session()
+    http.trust_env = False
+    return http
 
 
 def _read(url: str, answer: requests.Response, largest: int) -> Fetched:
