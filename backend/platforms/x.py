@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import Field
+
 from ..core.errors import NoAnswer
 from ..core.platform_contract import (
     Absent,
@@ -36,7 +38,10 @@ from .x_threads import begin, noted_texts, publish_parts, thread_outcome
 
 
 class XSettings(PlatformSettings, env_prefix="X_"):
-    """X_CLIENT_ID, X_CLIENT_SECRET, X_REDIRECT_URL: of a confidential client ("Web App") in the developer portal."""
+    """X_…: the credentials are those of a confidential client ("Web App") in the developer portal."""
+
+    # Life of a refresh token in days. Reported is about six months, which X does not confirm.
+    refresh_days: int = Field(default=180, ge=1, le=3650)
 
 
 class X:
@@ -61,7 +66,7 @@ class X:
     ) -> None:
         self._door = door
         self._configured = bool(settings.client_id and settings.secret)
-        self._login = XLogin(door, settings.client_id, settings.secret)
+        self._login = XLogin(door, settings.client_id, settings.secret, settings.refresh_days)
         self._media = XMedia(self._call, pause)
 
     @property

@@ -22,9 +22,12 @@ REVOKE = "https://api.x.com/2/oauth2/revoke"
 class XLogin:
     """Consent, tokens and their end, for one developer app."""
 
-    def __init__(self, door: PlatformDoor, client_id: str | None, client_secret: str) -> None:
+    def __init__(
+        self, door: PlatformDoor, client_id: str | None, client_secret: str, refresh_days: int
+    ) -> None:
         self._door = door
         self._client_id = client_id or ""
+        self._refresh_life = timedelta(days=refresh_days)
         pair = f"{self._client_id}:{client_secret}"
         self._basic = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
@@ -72,12 +75,13 @@ class XLogin:
         body = answer.json()
         if not isinstance(body, dict) or not body.get("access_token"):
             raise NoAnswer("X's answer holds no access token")
+        refresh_token = body.get("refresh_token") or None
         return Tokens(
             access_token=str(body["access_token"]),
             expires_at=_end(now, body.get("expires_in")),
-            refresh_token=body.get("refresh_token") or None,
-            # about six months, which is not confirmed: X tells no end, so none is counted with
-            refresh_expires_at=None,
+            refresh_token=refresh_token,
+            # X does not tell it; it begins anew with each refresh
+            refresh_expires_at=now + self._refresh_life if refresh_token else None,
             scopes=tuple(str(body.get("scope") or "").split()) or scopes,
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -119,8 +120,10 @@ def test_tokens_live_two_hours_and_rotate(ada: Account) -> None:
     platform, first = ada.app.platform, ada.tokens
     assert first.expires_at == NOW + timedelta(hours=2)
     assert first.refresh_token
+    assert first.refresh_expires_at == NOW + timedelta(days=180)
     second = platform.refresh(first, now=NOW + timedelta(hours=2))
     assert second.expires_at == NOW + timedelta(hours=4)
+    assert second.refresh_expires_at == NOW + timedelta(days=180, hours=2)
     assert second.access_token != first.access_token
     assert second.refresh_token not in (None, first.refresh_token)
     assert set(second.scopes) == set(first.scopes)
@@ -129,6 +132,22 @@ def test_tokens_live_two_hours_and_rotate(ada: Account) -> None:
     assert refused.value.http_status == 400
     third = platform.refresh(second, now=NOW)
     assert platform.profile(third, ada.identity) == ada.identity
+
+
+def test_a_permission_that_cannot_be_renewed_ends_after_two_hours(x: App) -> None:
+    """A member who was not asked for `offline.access`."""
+    scopes = " ".join(one for one in x.platform.scopes if one != "offline.access")
+    url = x.platform.authorization_url(state="s", redirect_uri=x.redirect_uri, verifier="v" * 64)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    back = requests.post(
+        x.sandbox.at("https://x.com/i/oauth2/authorize"), params=query | {"scope": scopes}, timeout=10, allow_redirects=False,
+        data={"member": x.new_member(), "decision": "allow"},
+    )  # fmt: skip
+    tokens = x.exchange(parse_qs(urlsplit(back.headers["Location"]).query)["code"][0])
+    assert (tokens.refresh_token, tokens.refresh_expires_at) == (None, None)
+    assert tokens.expires_at == NOW + timedelta(hours=2)
+    with pytest.raises(Rejected):
+        x.platform.refresh(tokens, now=NOW)
 
 
 def test_a_refresh_with_the_servers_wrong_secret_waits_for_the_operator(ada: Account) -> None:
