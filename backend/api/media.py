@@ -37,6 +37,8 @@ def fetch(path: MediaPath) -> Response:
     except BaseException:
         opened.close()
         raise
+    # sent piece by piece, not handed to the server as a file: then the file is closed after the last piece, not before
+    answer.direct_passthrough = False
     answer.call_on_close(opened.close)
     answer.headers["Cache-Control"] = "private, no-store"
     answer.headers["Content-Disposition"] = "inline"

@@ -38,6 +38,7 @@ class FivePlatforms(MainJob):
 
     def run(self) -> dict[str, Any]:
         """Do everything; returns the second post's row at the end."""
+        self._members: dict[str, str] = {}
         self._sign_up()
         self._confirm()
         accounts = {platform: self._join(platform) for platform in PLATFORMS}
@@ -148,6 +149,7 @@ class FivePlatforms(MainJob):
             if target["state"] != "published":
                 raise DemoError(f"{platform} ended as {target['state']}: {target['error']}")
             seen = self._received(platform, target)
+            self._members[platform] = seen["member"]
             evidence.append(
                 f"{platform:<10} {len(seen['visible_text'])} characters, {len(seen['media'])} pictures: {target['external_url'] or target['external_id']}"
             )
@@ -176,7 +178,7 @@ class FivePlatforms(MainJob):
         """A second post that one platform refuses: the others have it all the same, and trying again mends it."""
         post = self._compose("Another walk, another #morning", media, accounts)
         refusing = accounts[REFUSING]
-        order = {"order": REFUSAL, "member": refusing["external_id"], "method": "POST", "path": "*/feed"}  # fmt: skip
+        order = {"order": REFUSAL, "member": self._members[REFUSING], "method": "POST", "path": "*/feed"}  # fmt: skip
         requests.post(f"{self._info['sandbox_url']}/_control/orders", json=order, timeout=10).raise_for_status()  # fmt: skip
         self.visitor.supabase.rpc("schedule_post", {"post": post["id"]}).execute()
         targets = self._ended(post)

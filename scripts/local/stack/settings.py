@@ -88,6 +88,7 @@ def backend_environment(
         # the sandbox's media is usable at once, and its TikTok app is audited
         "LINKEDIN_MEDIA_GRACE_SECONDS": "0",
         "TIKTOK_AUDITED": "true",
+        "TIKTOK_PULL_PREFIX": f"{environ.get('PUBLIC_URL', api_url).rstrip('/')}/media/",
         "MAIL_FROM": MAIL_FROM,
         "LOG_LEVEL": "INFO",
         "SPOOL_DIRECTORY": spool_directory,
