@@ -1,0 +1,89 @@
+"""A thread on X, and workers that are killed or stopped in the middle of it: it goes on where it stopped, and no post of it
+is there twice."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import uuid
+from typing import Any
+
+from local.sandbox.driver import Caller
+from tests.engine.actors import Post
+from tests.faults.rig import Rig
+from tests.faults.test_reading_back import look_now
+
+CREATE = {"host": "api.x.com", "method": "POST", "path": "/2/tweets"}
+SCOPES = ["tweet.read", "tweet.write", "users.read", "media.write", "offline.access"]
+POSTS = 4
+
+
+def thread(rig: Rig) -> Post:
+    """A due post for a new account on X, too long for less than four posts."""
+    made, account_id = rig.sandbox.tell("tokens", platform="x")["tokens"][0], str(uuid.uuid4())
+    account = {
+        "id": account_id, "user_id": rig.user(), "platform": "x", "kind": "person", "account_name": "Ada",
+        "external_id": made["subject"], "granted_scopes": SCOPES,
+    }  # fmt: skip
+    sealed = rig.sealer.seal(made["access_token"], bound_to=f"{account_id}:access")
+    rig.service.call("store_account", account=account, token={"access_token_sealed": sealed})
+    rig.members[account_id] = Caller(rig.sandbox, made["member"], made["subject"], made["access_token"])  # fmt: skip
+    sentences = (f"{secrets.token_hex(4)} {'is told at some length ' * 10}here." for _ in range(POSTS))  # fmt: skip
+    post = rig.scheduled(account_id, due=-1, text=" ".join(sentences))
+    rig.admin.run("""update post_targets set options = '{"thread": true}' where id = %s""", post.target)  # fmt: skip
+    return post
+
+
+def hold_part(rig: Rig, post: Post, number: int) -> None:
+    """Let the platform take this part of the thread, and hold its answer back."""
+    for _ in range(number - 1):
+        rig.order(post, {"slow": 0}, CREATE)
+    rig.order(post, {"hold": True}, CREATE)
+
+
+def received(rig: Rig, post: Post) -> list[dict[str, Any]]:
+    """The account's posts on the platform, oldest first."""
+    return rig.sandbox.posts(rig.member_of(post))[::-1]
+
+
+def assert_whole(rig: Rig, post: Post) -> None:
+    """Each part is there once, in order, hung on the one before; the first stands for all."""
+    parts = received(rig, post)
+    ids = [part["urn"] for part in parts]
+    assert len(parts) == POSTS
+    assert " ".join(part["visible_text"] for part in parts) == rig.post(post)["text"]
+    assert [part["content"]["in_reply_to"] for part in parts] == [None, *ids[:-1]]
+    assert len(rig.sandbox.requests(rig.member_of(post), **CREATE)) == POSTS
+    assert rig.target(post.target)["external_id"] == ids[0]
+
+
+def test_a_thread_whose_worker_is_killed_goes_on_and_repeats_nothing(rig: Rig) -> None:
+    post = thread(rig)
+    hold_part(rig, post, 2)
+    worker = rig.worker_process()
+    rig.held(post)
+    rig.kill(worker)
+    rig.release(post)
+    assert len(received(rig, post)) == 2
+    rig.worker_process()
+    rig.wait_for([post], "unconfirmed")
+    look_now(rig, post)
+    rig.wait_for([post], "published")
+    assert_whole(rig, post)
+
+
+def test_a_worker_that_stood_still_in_the_middle_sends_nothing_more(rig: Rig) -> None:
+    post = thread(rig)
+    hold_part(rig, post, 2)
+    stopped = rig.worker_process()
+    rig.held(post)
+    stopped.send_signal(signal.SIGSTOP)
+    rig.release(post)
+    rig.worker_process()
+    rig.wait_for([post], "unconfirmed")
+    look_now(rig, post)
+    rig.wait_for([post], "published")
+    # it wakes up, finds what it was told meanwhile, and ends
+    assert rig.end(stopped) == 0
+    assert_whole(rig, post)
+    assert rig.target(post.target)["state"] == "published"
