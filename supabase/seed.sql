@@ -8,7 +8,10 @@
 --                 another than text.max); fit: made to fit, so it is not refused
 --                 for its size. required: no post without media; mixed: kinds may be mixed; max: files in all.
 -- limits.options: the options of a target: a list of the values, or "boolean", "text", "number", "list", "object".
--- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for.
+-- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for;
+--                 several are separated by spaces, and each of them is enough.
+-- metrics_scope:   the scope with which an account is told how its posts do; several as above.
+-- refresh_before:  how long before its end an access token is refreshed.
 -- The figures are those of the platforms' documentation, 2026; each stands in the platform's class as well, and a test
 -- compares the two.
 
@@ -23,7 +26,7 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
     },
     "options": {"link": "text", "reel": "boolean"}
   }'),
-  ('linkedin', 'LinkedIn', true, 'r_member_social', '{
+  ('linkedin', 'LinkedIn', true, 'r_member_social r_organization_social', '{
     "text": {"max": 3000, "counted": "characters"},
     "media": {
       "mixed": false,
@@ -35,7 +38,7 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "application/vnd.openxmlformats-officedocument.presentationml.presentation"]}
     },
-    "options": {"visibility": ["PUBLIC", "CONNECTIONS", "LOGGED_IN"], "title": "text"}
+    "options": {"visibility": ["PUBLIC", "CONNECTIONS", "LOGGED_IN"], "title": "text", "article": "object", "poll": "object"}
   }'),
   ('tiktok', 'TikTok', true, null, '{
     "text": {"max": 2200, "counted": "utf16"},
@@ -68,3 +71,13 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
   }')
 on conflict (id) do update set name = excluded.name, enabled = excluded.enabled, read_back_scope = excluded.read_back_scope,
   limits = excluded.limits;
+
+update public.platforms p set metrics_scope = v.metrics_scope, refresh_before = v.refresh_before
+from (values
+  ('facebook', 'pages_read_engagement', interval '1 hour'),
+  ('linkedin', 'r_member_postAnalytics rw_organization_admin', interval '1 hour'),
+  ('tiktok', 'video.list', interval '1 hour'),
+  -- its tokens live for two hours only
+  ('x', 'tweet.read', interval '10 minutes')
+) v (id, metrics_scope, refresh_before)
+where p.id = v.id;

@@ -28,7 +28,7 @@ from backend.core.errors import (
     Rejected,
     TryLater,
 )
-from backend.core.platform_contract import Content, Follows, Platform, ReadsBack
+from backend.core.platform_contract import Content, Follows, Measures, Platform, ReadsBack
 from backend.platforms import PLATFORMS
 from backend.services import build
 from backend.settings import PlatformSettings, Settings
@@ -104,7 +104,7 @@ def test_it_is_configured_only_with_both_credentials(name: str) -> None:
 def seeded() -> list[tuple[str, str, str]]:
     """Id, scope for reading back and limits of each row; the scope is empty for null."""
     text = (ROOT / "supabase" / "seed.sql").read_text()
-    row = r"\('(\w+)', '[^']+', true, (?:'([\w.]+)'|null), (?:'[^']+', )?'(\{.*?\n {2}\})'\)"
+    row = r"\('(\w+)', '[^']+', true, (?:'([\w. ]+)'|null), (?:'[^']+', )?'(\{.*?\n {2}\})'\)"
     return re.findall(row, text, re.DOTALL)
 
 
@@ -116,6 +116,14 @@ def test_the_database_knows_whether_its_posts_can_be_read(name: str) -> None:
     platform = client(name, None, "id", "secret")
     scope = platform.read_back_scope if isinstance(platform, ReadsBack) else ""
     assert {platform: scope for platform, scope, _ in seeded()}[name] == scope
+
+
+def test_the_database_knows_whether_it_tells_how_posts_do(name: str) -> None:
+    platform = client(name, None, "id", "secret")
+    row = rf"\('{name}', '([\w. ]+)', interval '[^']+'\)"
+    told = re.search(row, (ROOT / "supabase" / "seed.sql").read_text())
+    scope = platform.metrics_scope if isinstance(platform, Measures) else ""
+    assert (told[1] if told else "") == scope
 
 
 def test_its_limits_are_those_of_the_database(name: str) -> None:
