@@ -14,5 +14,15 @@ How a request travels::
 
 The rules come from the platforms' documentation, not from any client; this package imports no
 client code. ``control.py`` is the control path for tests and tools, ``pages.py`` what people see.
-A further platform is one more package beside ``linkedin/`` plus one line in ``registry.py``.
+A further platform is one more package beside ``linkedin/``, with a ``platform.py``; it is found by
+itself. Its rules are written from its documentation, see ``backend/platforms/ADDING.md``.
 """
+
+import pkgutil
+from pathlib import Path
+
+
+def platforms() -> list[str]:
+    """The names of the platforms there are: of each package in here that has a ``platform.py``."""
+    packages = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    return sorted(name for name in packages if (Path(__path__[0]) / name / "platform.py").exists())

@@ -1,18 +1,14 @@
-"""The platforms there are. A further one is a package like ``linkedin/`` and a line here."""
+"""The platforms there are, found by themselves: each package names its class as PLATFORM."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from . import platforms
 from .control import control_app
-from .facebook import Facebook
-from .instagram import Instagram
-from .linkedin import LinkedIn
 from .mounting import Mounts
 from .pages import pages_app
-from .tiktok import TikTok
 from .world import World
-from .x import X
-
-_PLATFORMS = (LinkedIn, TikTok, X, Facebook, Instagram)
 
 
 def build(public_origins: tuple[str, ...] = ()) -> tuple[World, Mounts]:
@@ -22,8 +18,8 @@ def build(public_origins: tuple[str, ...] = ()) -> tuple[World, Mounts]:
     """
     world = World()
     world.public_origins = public_origins
-    for platform in _PLATFORMS:
-        world.add_platform(platform(world))
+    for name in platforms():  # sorted: Instagram, partly on hosts of Facebook, comes after it
+        world.add_platform(import_module(f"{__package__}.{name}").PLATFORM(world))
     return world, Mounts(world, control_app(world), pages_app(world))
 
 

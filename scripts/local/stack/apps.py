@@ -6,13 +6,20 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-# The variables of each platform's credentials, as .env.example has them.
+from local.sandbox import platforms
+
+# What some platforms call id and secret of an app, as .env.example has them; others say CLIENT_ID and CLIENT_SECRET.
+_WORDS = {
+    "facebook": ("APP_ID", "APP_SECRET"),
+    "instagram": ("APP_ID", "APP_SECRET"),
+    "tiktok": ("CLIENT_KEY", "CLIENT_SECRET"),
+}
+# The variables of each platform's credentials.
 VARIABLES = {
-    "linkedin": ("LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET"),
-    "x": ("X_CLIENT_ID", "X_CLIENT_SECRET"),
-    "facebook": ("FACEBOOK_APP_ID", "FACEBOOK_APP_SECRET"),
-    "instagram": ("INSTAGRAM_APP_ID", "INSTAGRAM_APP_SECRET"),
-    "tiktok": ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"),
+    name: tuple(
+        f"{name.upper()}_{word}" for word in _WORDS.get(name, ("CLIENT_ID", "CLIENT_SECRET"))
+    )
+    for name in platforms()
 }
 
 

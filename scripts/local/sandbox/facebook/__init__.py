@@ -13,4 +13,4 @@ shares is in ``graph/``. Left out: Login for Business (``config_id``), tags, pla
 
 from .platform import Facebook
 
-__all__ = ["Facebook"]
+PLATFORM = Facebook

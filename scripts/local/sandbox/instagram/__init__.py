@@ -15,4 +15,4 @@ people, places and products are taken but not judged.
 
 from .platform import Instagram
 
-__all__ = ["Instagram"]
+PLATFORM = Instagram

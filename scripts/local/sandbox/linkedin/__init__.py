@@ -12,4 +12,4 @@ LinkedIn's behaviour is unconfirmed the strictest reading is taken and said so. 
 
 from .platform import LinkedIn
 
-__all__ = ["LinkedIn"]
+PLATFORM = LinkedIn

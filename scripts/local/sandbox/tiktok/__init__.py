@@ -14,4 +14,4 @@ draft in the inbox.
 
 from .platform import TikTok
 
-__all__ = ["TikTok"]
+PLATFORM = TikTok

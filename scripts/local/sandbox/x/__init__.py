@@ -13,4 +13,4 @@ upload, streams and search.
 
 from .platform import X
 
-__all__ = ["X"]
+PLATFORM = X
