@@ -34,7 +34,7 @@ from .x_errors import raise_for
 from .x_login import XLogin
 from .x_media import XMedia
 from .x_reading import FIELDS, MOST_LISTED, READ_BACK_SCOPE, Listed, listed_posts, metrics_of
-from .x_threads import begin, noted_texts, publish_parts, thread_outcome
+from .x_threads import Prepared, begin, noted_texts, publish_parts, thread_outcome
 
 
 class XSettings(PlatformSettings, env_prefix="X_"):
@@ -155,18 +155,22 @@ class X:
 
     def prepare(
         self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
-    ) -> list[dict[str, Any]]:
-        """Upload the media; returns the bodies of the create calls in order. The media are the first post's."""
+    ) -> Prepared:
+        """Upload the media; returns the create calls, ready to be sent. The media are the first post's."""
         texts = begin(content.text, texts_of(content), notes)
         bodies = bodies_of(texts, content.options)
         if content.attachments and not notes.get("parts"):
             bodies[0]["media"] = {"media_ids": self._media.upload(tokens, content, notes)}
-        return bodies
+        return Prepared(identity.external_id, bodies)
 
     def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         """Create the post, or those posts of a thread that the notes do not hold yet."""
+        calls: Prepared = prepared
         return publish_parts(
-            lambda body: self._call("POST", "/tweets", tokens, json=body), prepared, notes
+            lambda body: self._call("POST", "/tweets", tokens, json=body),
+            lambda since: self._listed(tokens, calls.user_id, since),
+            calls.bodies,
+            notes,
         )
 
     # ---------------------------------------------------------------- afterwards
@@ -175,7 +179,7 @@ class X:
         self, tokens: Tokens, identity: Identity, *, since: datetime
     ) -> Sequence[Seen]:
         """The user's posts created since then, of the newest hundred."""
-        return [post.seen() for post in self._listed(tokens, identity, since)]
+        return [post.seen() for post in self._listed(tokens, identity.external_id, since)]
 
     def outcome(
         self, tokens: Tokens, identity: Identity, content: Content, notes: Notes, *, since: datetime
@@ -183,16 +187,16 @@ class X:
         """What became of a thread, by the user's timeline; of a single post, which has no reference, nothing is told."""
         texts = noted_texts(content.text, notes)
         return thread_outcome(
-            lambda start: self._listed(tokens, identity, start), texts, notes, since
+            lambda start: self._listed(tokens, identity.external_id, start), texts, notes, since
         )
 
-    def _listed(self, tokens: Tokens, identity: Identity, since: datetime) -> Sequence[Listed]:
+    def _listed(self, tokens: Tokens, user_id: str, since: datetime) -> Sequence[Listed]:
         query = {
             "max_results": str(MOST_LISTED),
             "start_time": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "tweet.fields": FIELDS,
         }
-        path = f"/users/{identity.external_id}/tweets"
+        path = f"/users/{user_id}/tweets"
         answer = self._call("GET", path, tokens, params=query)
         raise_for(answer, creating=False)
         return listed_posts(answer, since)

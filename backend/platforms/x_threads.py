@@ -13,10 +13,11 @@ confirmed; a refusal of the second part says how many are live.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..core.errors import NoAnswer, OutcomeUnknown, Rejected
+from ..core.errors import LinError, NoAnswer, OutcomeUnknown, Rejected
 from ..core.platform_contract import Absent, Notes, Published
 from ..core.ports import Answer
 from .x_errors import raise_for, request_id
@@ -24,6 +25,19 @@ from .x_reading import Listed, fits, post_url
 
 # Clocks differ a little: what was created this long before our call may still be ours.
 _CLOCKS_DIFFER = timedelta(minutes=2)
+# How far back the first of two duplicates may lie; X does not say.
+_DUPLICATES_LAST = timedelta(days=1)
+
+# Lists the account's posts that were created since then.
+ListPosts = Callable[[datetime], Sequence[Listed]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The calls that create a post or a thread: whose it is, and their bodies in order, without what each replies to."""
+
+    user_id: str
+    bodies: Sequence[dict[str, Any]]
 
 
 def begin(text: str, texts: Sequence[str], notes: Notes) -> Sequence[str]:
@@ -44,7 +58,10 @@ def noted_texts(text: str, notes: Notes) -> Sequence[str]:
 
 
 def publish_parts(
-    create: Callable[[dict[str, Any]], Answer], bodies: Sequence[dict[str, Any]], notes: Notes
+    create: Callable[[dict[str, Any]], Answer],
+    list_posts: ListPosts,
+    bodies: Sequence[dict[str, Any]],
+    notes: Notes,
 ) -> Published:
     """Create the posts that the notes do not hold yet. The first one's id is the thread's.
 
@@ -64,8 +81,11 @@ def publish_parts(
         except Rejected as error:
             if not ids:
                 raise
-            raise _cut_short(error, ids, len(bodies)) from None
-        post_id = _id_of(last)
+            post_id = _twin(list_posts, bodies[len(ids)]["text"], ids[-1]) if error.error_class == "duplicate" else None  # fmt: skip
+            if post_id is None:
+                raise _cut_short(error, ids, len(bodies)) from None
+        else:
+            post_id = _id_of(last)
         if post_id is None:
             return _without_id(last, ids, len(bodies), notes)
         ids.append(post_id)
@@ -75,7 +95,7 @@ def publish_parts(
 
 
 def thread_outcome(
-    list_posts: Callable[[datetime], Sequence[Listed]],
+    list_posts: ListPosts,
     texts: Sequence[str],
     notes: Notes,
     since: datetime,
@@ -103,6 +123,17 @@ def thread_outcome(
     if len(ids) < len(texts):
         return Absent(f"X has the first {len(ids)} of the {len(texts)} posts of this thread; the others follow.")  # fmt: skip
     return _published(ids[0], None)
+
+
+def _twin(list_posts: ListPosts, text: str, before: str) -> str | None:
+    """The post whose duplicate X refused, if it hangs where the refused one was to hang: then an earlier try made it, which
+    its owner took for lost. Anything else is a post of its own."""
+    try:
+        posts = list_posts(datetime.now(UTC) - _DUPLICATES_LAST)
+    except LinError:
+        return None
+    found = [post.id for post in posts if post.replies_to == before and fits(post, text)]
+    return found[0] if len(found) == 1 else None
 
 
 def _published(post_id: str | None, answer: Answer | None) -> Published:

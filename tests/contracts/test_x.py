@@ -27,6 +27,7 @@ from backend.core.errors import (
 )
 from backend.core.platform_contract import Attachment, Content, Metrics, Published, Tokens
 from backend.core.reconciling import matching
+from backend.platforms.x_threads import Prepared
 from local.sandbox.driver import Sandbox
 from tests.contracts.conftest import NOW, Account, App, Kept, attachment, make_app, picture
 
@@ -400,7 +401,7 @@ def test_an_upload_that_x_forgot_is_made_anew(ada: Account) -> None:
     (kept,) = notes.values["media"].values()
     notes.keep(media={media_id: one | {"ends": 0} for media_id, one in notes.values["media"].items()})  # fmt: skip
     prepared = ada.prepare(content, notes)
-    assert prepared[0]["media"]["media_ids"] != [kept["id"]]
+    assert prepared.bodies[0]["media"]["media_ids"] != [kept["id"]]
 
 
 def test_notes_hold_no_token(ada: Account, mp4: Callable[[int], bytes]) -> None:
@@ -487,7 +488,7 @@ def test_a_token_of_the_app_alone_is_a_matter_of_its_set_up(x: App) -> None:
     made = x.sandbox.tell("tokens", platform="x", client_id=x.client_id, app_only=True)
     tokens = Tokens(made["tokens"][0]["access_token"], None)
     with pytest.raises(TryLater) as raised:
-        x.platform.publish(tokens, [{"text": "a"}], Kept())
+        x.platform.publish(tokens, Prepared("1", [{"text": "a"}]), Kept())
     assert raised.value.error_class == "unsupported-authentication"
 
 
@@ -544,7 +545,7 @@ def test_what_was_sent_is_found_and_nothing_else(x: App, text: str, other: str) 
     tokens = Tokens(made["access_token"], None)
     identity = x.platform.accounts(tokens)[0].identity
     rendered = x.platform.render(Content(text)).parts[0].text
-    published = x.platform.publish(tokens, [{"text": rendered}], Kept())
+    published = x.platform.publish(tokens, Prepared("1", [{"text": rendered}]), Kept())
     seen = x.platform.recent_posts(tokens, identity, since=LONG_AGO)  # type: ignore[attr-defined]
     (found,) = matching(seen, rendered, 0, LONG_AGO)
     assert found.external_id == published.external_id

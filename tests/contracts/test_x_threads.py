@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from backend.core.errors import LeaseLost, NoAnswer, OutcomeUnknown, Reconnect, Rejected, TryLater
 from backend.core.platform_contract import Absent, Content, Follows, Published, Tokens
+from backend.platforms.x_threads import Prepared
 from local.sandbox.driver import Sandbox
 from tests.contracts.conftest import Account, App, Kept, attachment, make_app, picture
 
@@ -192,6 +193,34 @@ def test_a_part_that_is_not_found_leaves_it_open(ada: Account, part: int) -> Non
     assert_whole(ada, notes)
 
 
+@pytest.mark.parametrize("part", [1, LAST])
+def test_a_part_that_its_owner_took_for_lost_is_not_made_twice(ada: Account, part: int) -> None:
+    """The timeline did not show it, so its owner said to send it again; X refuses the duplicate, and by then shows the first."""
+    notes = at_part(ada, part)
+    ada.order({"drop": True, "accept": True}, **CREATE)
+    with pytest.raises(NoAnswer):
+        ada.publish(LONG, notes)
+    ada.publish(LONG, notes)
+    assert_whole(ada, notes)
+
+
+def test_a_duplicate_of_a_post_elsewhere_stops_the_thread(ada: Account) -> None:
+    notes, parts = at_part(ada, 2), ada.app.platform.render(LONG).parts
+    ada.publish(Content(parts[2].text))
+    with pytest.raises(Rejected, match="Of the 4 posts of this thread 2 are on X") as refused:
+        ada.publish(LONG, notes)
+    assert refused.value.error_class == "duplicate"
+    assert refused.value.existing_id == notes.values["parts"][0]
+
+
+def test_a_duplicate_that_cannot_be_looked_for_stops_the_thread(ada: Account) -> None:
+    notes, parts = at_part(ada, 2), ada.app.platform.render(LONG).parts
+    ada.publish(Content(parts[2].text))
+    ada.order({"status": 500}, method="GET", path="/2/users/*")
+    with pytest.raises(Rejected):
+        ada.publish(LONG, notes)
+
+
 def test_a_timeline_that_lags_is_looked_at_again(ada: Account) -> None:
     ada.app.sandbox.tell("settings", platform="x", member=ada.member, timeline_lag_seconds=20)
     notes = Kept()
@@ -220,7 +249,7 @@ def test_a_post_of_the_same_text_elsewhere_is_not_the_part(ada: Account) -> None
     ada.publish(Content("Another thread begins"))
     root = ada.posts[0]["urn"]
     elsewhere = {"text": parts[2].text, "reply": {"in_reply_to_tweet_id": root}}
-    ada.app.platform.publish(ada.tokens, [elsewhere], Kept())
+    ada.app.platform.publish(ada.tokens, Prepared("1", [elsewhere]), Kept())
     assert outcome(ada, notes) is None
 
 
