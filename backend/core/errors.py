@@ -124,7 +124,8 @@ class PlatformError(LinError):
 class TryLater(PlatformError):
     """Not executed; may succeed later. `after` is the platform's own hint in seconds, None without one.
 
-    `whole_account` says that the account (not just this post) has to wait.
+    `whole_account` says that the account (not just this post) has to wait, `operator` that only this server's operator can
+    help: then no try of the post is used up, and it waits until it would be too late.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class TryLater(PlatformError):
         error_class: str,
         after: float | None = None,
         whole_account: bool = False,
+        operator: bool = False,
         http_status: int | None = None,
         request_id: str | None = None,
     ) -> None:
@@ -142,6 +144,7 @@ class TryLater(PlatformError):
         )
         self.after = after
         self.whole_account = whole_account
+        self.operator = operator
 
 
 class Reconnect(PlatformError):

@@ -19,6 +19,9 @@ from .platform_contract import Accepted, Published
 from .records import ClaimedTarget, Settlement
 from .retries import retry_delay
 
+# The error class of a retry that waits for this server's operator; see settle_target_row.
+OPERATOR = "operator"
+
 
 def answered(target: ClaimedTarget, answer: Published | Accepted) -> Settlement:
     """The platform created it, or took it and finishes later."""
@@ -75,7 +78,8 @@ def retry(
         target,
         "retry",
         error,
-        error_class=error_class,
+        # of this class the database counts no try
+        error_class=OPERATOR if later is not None and later.operator else error_class,
         after_seconds=delay,
         whole_account=later is not None and later.whole_account,
     )

@@ -175,6 +175,7 @@ class TokenKeeper:
                 raise TryLater(
                     "The platform does not talk to this server just now.",
                     error_class="refresh_failed",
+                    operator=error.error_class in _OF_THE_APP,
                     http_status=error.http_status,
                 ) from error
             raise Reconnect(
@@ -189,6 +190,7 @@ class TokenKeeper:
                 "The permission could not be renewed just now.",
                 error_class="refresh_failed",
                 after=after,
+                operator=isinstance(error, TryLater) and error.operator,
                 http_status=status,
             ) from error
         self._store(account_id, sealed, fresh)

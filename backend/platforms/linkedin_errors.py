@@ -62,7 +62,7 @@ def _raise_for_waiting(status: int, code: str, after: float | None, named: dict[
     """What was provably not executed and may work later."""
     if status == 426:
         log.error("LinkedIn refuses the configured LINKEDIN_VERSION; set a newer one")
-        raise TryLater(_RETIRED, after=_WAIT_FOR_OPERATOR_SECONDS, **named)
+        raise TryLater(_RETIRED, after=_WAIT_FOR_OPERATOR_SECONDS, operator=True, **named)
     if status == 429:
         raise TryLater(
             "LinkedIn's limit for this account is reached.",

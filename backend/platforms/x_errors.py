@@ -77,7 +77,7 @@ def raise_for_oauth(answer: Answer, *, refreshing: bool) -> None:
     if answer.status == 401 or named["error_class"] in ("unauthorized_client", "invalid_client"):
         log.error("X does not accept X_CLIENT_ID and X_CLIENT_SECRET")
         if refreshing:
-            raise TryLater(_OPERATOR, after=_WAIT_FOR_OPERATOR_SECONDS, **named)
+            raise TryLater(_OPERATOR, after=_WAIT_FOR_OPERATOR_SECONDS, operator=True, **named)
     raise Rejected(f"X refused the connection ({named['error_class']}).", **named)
 
 
@@ -102,7 +102,13 @@ def _raise_for_operator(status: int, kind: str, named: dict[str, Any]) -> None:
         log.error("X refuses this app: its set-up in the developer portal is wrong", extra={"type": kind})  # fmt: skip
     else:
         return
-    raise TryLater(_OPERATOR, after=_WAIT_FOR_OPERATOR_SECONDS, whole_account=True, **named)
+    raise TryLater(
+        _OPERATOR,
+        after=_WAIT_FOR_OPERATOR_SECONDS,
+        whole_account=True,
+        operator=True,
+        **named,
+    )
 
 
 def _refusal(status: int, reason: str, named: dict[str, Any]) -> Rejected:

@@ -211,6 +211,35 @@ def test_a_retry_after_the_deadline_is_not_waited_for(world: World) -> None:
     assert world.target(post.target)["state"] == "failed"
 
 
+def test_waiting_for_the_operator_uses_up_no_try(world: World) -> None:
+    post = world.scheduled()
+    for number in range(1, 9):
+        _, claim = world.sending(post)
+        assert (claim["attempt"], claim["failures"]) == (number, 0)
+        world.service.settle(claim, "retry", after_seconds=0, error_class="operator", error="Old.")
+    row = world.target(post.target)
+    assert (row["state"], row["failures"], row["error"]) == ("scheduled", 0, "Old.")
+
+
+@pytest.mark.parametrize("before_the_mark", [True, False])
+def test_what_waits_for_the_operator_is_tried_a_last_time_just_before_it_is_too_late(
+    world: World, before_the_mark: bool
+) -> None:
+    post = world.scheduled(due=-5.5 * 3600)
+    _, claim = world.claimed(post) if before_the_mark else world.sending(post)
+    world.service.settle(claim, "retry", after_seconds=3600, error_class="operator", error="Old.")
+    row = world.target(post.target)
+    assert row["state"] == "scheduled"
+    assert row["deadline_at"] - row["next_attempt_at"] == timedelta(minutes=1)
+
+
+def test_what_waited_for_the_operator_in_vain_fails_with_the_reason(world: World) -> None:
+    post, claim = world.sending(world.scheduled(due=-6 * 3600 + 60))
+    world.service.settle(claim, "retry", after_seconds=3600, error_class="operator", error="Old.")
+    row = world.target(post.target)
+    assert (row["state"], row["failures"], row["error"]) == ("failed", 0, "Old.")
+
+
 def test_a_throttled_account_waits_with_all_its_posts_in_their_order(world: World) -> None:
     account = world.account()
     first, third, second = (world.scheduled(account, due=due) for due in (-30, -10, -20))

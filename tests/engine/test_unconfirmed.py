@@ -92,6 +92,24 @@ def test_the_worker_is_told_when_the_next_look_is_due(world: World) -> None:
     assert 25 < world.service.call("next_work")["unconfirmed"] <= 30
 
 
+@pytest.mark.parametrize(
+    ("scopes", "is_looked_for"),
+    [
+        (["r_member_social"], True),
+        (["w_organization_social", "r_organization_social"], True),
+        (["w_organization_social", "r_organization_social_too"], False),
+        ([], False),
+    ],
+)
+def test_one_of_several_scopes_is_enough_to_be_looked_for(
+    world: World, scopes: list[str], is_looked_for: bool
+) -> None:
+    account = world.account()
+    world.admin.run("update social_accounts set granted_scopes = %s where id = %s", scopes, account)
+    post = unconfirmed(world, account)
+    assert (world.target(post.target)["look_at"] is not None) is is_looked_for
+
+
 def test_a_look_brings_all_that_looking_needs(world: World) -> None:
     post = unconfirmed(world, ago=40)
     claimed = look(world, post)

@@ -33,6 +33,7 @@ TARGET = ClaimedTarget(
 THROTTLED = TryLater("Slow down.", error_class="throttle", http_status=429)
 HINTED = TryLater("Later.", error_class="busy", http_status=503, after=600)
 ACCOUNT = TryLater("Limit.", error_class="limit", http_status=429, after=600, whole_account=True)
+OPERATOR = TryLater("Ask the operator.", error_class="http_426", http_status=426, after=3600, operator=True)  # fmt: skip
 BUSY = TryLater("Busy.", error_class="http_409", http_status=409)
 SERVER = TryLater("LinkedIn answered 502.", error_class="http_502", http_status=502)
 REJECTED = Rejected("No.", error_class="invalid", http_status=422)
@@ -59,6 +60,9 @@ UNREACHED = NotSent("The connection was refused.")
         (HINTED, True, "retry", "busy", (600, 660), False),
         (ACCOUNT, False, "retry", "limit", (600, 660), True),
         (ACCOUNT, True, "retry", "limit", (600, 660), True),
+        # the class of which the database counts no try
+        (OPERATOR, False, "retry", "operator", (3600, 3960), False),
+        (OPERATOR, True, "retry", "operator", (3600, 3960), False),
         # during the call nobody knows; before it nothing can be unknown
         (UNKNOWN, True, "unconfirmed", "outcome_unknown", None, False),
         (UNKNOWN, False, "retry", "http_500", (0, 30), False),
