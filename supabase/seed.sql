@@ -26,6 +26,18 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
     },
     "options": {"link": "text", "reel": "boolean"}
   }'),
+  ('instagram', 'Instagram', true, 'instagram_business_basic instagram_basic', '{
+    "text": {"max": 2200, "counted": "characters"},
+    "media": {
+      "mixed": true,
+      "required": true,
+      "max": 10,
+      "image": {"max": 10, "fit": true, "max_alt_text": 1000},
+      "video": {"max": 10, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 300000000, "min_seconds": 3, "max_seconds": 900,
+        "max_width": 1920, "min_ratio": 0.01, "max_ratio": 10}
+    },
+    "options": {"share_to_feed": "boolean", "thumb_offset": "number", "is_ai_generated": "boolean", "crop": "boolean"}
+  }'),
   ('linkedin', 'LinkedIn', true, 'r_member_social r_organization_social', '{
     "text": {"max": 3000, "counted": "characters"},
     "media": {
@@ -75,6 +87,8 @@ on conflict (id) do update set name = excluded.name, enabled = excluded.enabled,
 update public.platforms p set metrics_scope = v.metrics_scope, refresh_before = v.refresh_before
 from (values
   ('facebook', 'pages_read_engagement', interval '1 hour'),
+  -- a token of 60 days refreshes itself, from its second day on
+  ('instagram', 'instagram_business_basic instagram_basic', interval '20 days'),
   ('linkedin', 'r_member_postAnalytics rw_organization_admin', interval '1 hour'),
   ('tiktok', 'video.list', interval '1 hour'),
   -- its tokens live for two hours only

@@ -77,11 +77,12 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Content:
-    """What is to be published to one account, before it is rendered for the platform."""
+    """What is to be published to one account, before it is rendered for the platform. Of the account only the kind counts."""
 
     text: str
     attachments: tuple[Attachment, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    account_kind: AccountKind = "person"
 
 
 @dataclass(frozen=True)

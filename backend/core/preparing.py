@@ -101,6 +101,7 @@ class Preparer:
                     self._attachment(target, platform, media, files) for media in target.media
                 ),
                 options=target.options,
+                account_kind=target.identity.kind,
             )
             violations = platform.violations(content)
             if violations:

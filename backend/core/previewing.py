@@ -51,7 +51,7 @@ def _preview(
     text = post["text"] if target["text_override"] is None else target["text_override"]
     planned, violations = _planned(media, platform.pictures, plan)
     attachments = tuple(planned[m["id"]] for m in media if m["id"] in planned)
-    content = Content(text=text, attachments=attachments, options=target["options"])
+    content = Content(text, attachments, target["options"], account["kind"])
     violations = [*platform.violations(content), *violations]
     rendering = platform.render(content)
     first = rendering.parts[0]

@@ -94,7 +94,7 @@ class Reconciler:
         target = unconfirmed.target
         if not isinstance(platform, Follows) or "reference" not in target.notes:
             return None
-        notes = TargetNotes(target, self.notes)
+        notes = TargetNotes(target, self.notes, look=unconfirmed.look)
         try:
             told = platform.outcome(
                 self._tokens(target, platform), target.identity, _content(target), notes, since=unconfirmed.sending_at
@@ -142,7 +142,7 @@ class Reconciler:
 def _content(target: ClaimedTarget) -> Content:
     """What was to be published, without the bytes of its files."""
     attachments = tuple(attachment_of(media, io.BytesIO) for media in target.media)
-    return Content(target.text, attachments, target.options)
+    return Content(target.text, attachments, target.options, target.identity.kind)
 
 
 def matching(seen: Sequence[Seen], text: str, media: int, since: datetime) -> list[Seen]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.platform_contract import Attachment, Content, Part, Violation
 from .counting import hashtags, links
 from .limits import limit_violations
-from .options import option_violations
+from .options import WebAddress, option_violations
 
 # Not documented for the API: the longest text (a widely used figure), the size and length of a video (what other clients
 # report), photos in one post (the usual cap), types of a video (MP4 is certain). 4 MB is what the API's documentation
@@ -40,22 +39,11 @@ class FacebookOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    link: str | None = Field(
+    link: WebAddress | None = Field(
         default=None,
         description="The address of a page of which Facebook shows a preview below the text.",
-        json_schema_extra={"format": "uri"},
     )
     reel: bool = Field(default=False, description="Publish the post's upright video as a reel.")
-
-    @field_validator("link")
-    @classmethod
-    def _is_web_address(cls, link: str | None) -> str | None:
-        if link is None:
-            return None
-        parts = urlsplit(link)  # may raise ValueError
-        if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() or ord(c) < 32 for c in link):  # fmt: skip
-            raise ValueError("it must be a whole address that begins with http:// or https://")
-        return link
 
 
 def message(content: Content) -> Part:

@@ -1,4 +1,5 @@
-"""LinkedIn: OAuth 2.0, and posts of a member with text, images, a document or a video.
+"""LinkedIn: posts of a member, and of the pages that they may post for, with text, images, a document, a video, an article
+or a poll.
 
 Facts: LinkedIn documentation of OAuth 2.0, Sign In with OpenID Connect, and the Posts, Images, Videos and Documents
 APIs (2026-09). What is seen in practice but not documented is said where it matters.
@@ -6,22 +7,20 @@ APIs (2026-09). What is seen in practice but not documented is said where it mat
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from ..core.errors import NoAnswer
 from ..core.platform_contract import (
     Content,
     Granted,
     Identity,
+    Metrics,
     Notes,
-    Part,
     Published,
     Rendering,
     Seen,
@@ -30,15 +29,34 @@ from ..core.platform_contract import (
 )
 from ..core.ports import Answer, PictureLimits, PlatformDoor
 from ..settings import PlatformSettings
-from .limits import limit_violations
-from .linkedin_content import LIMITS, TEXT_MAX, LinkedInOptions
-from .linkedin_errors import post_url, raise_for, raise_for_oauth
+from .linkedin_content import (
+    LIMITS,
+    LinkedInOptions,
+    commentary,
+    content_violations,
+    post_body,
+)
+from .linkedin_errors import post_url, raise_for
+from .linkedin_login import LinkedInLogin, bearer
 from .linkedin_media import LinkedInMedia
-from .linkedin_reading import READ_BACK_SCOPE, seen_posts
-from .little_text import escape
-from .options import option_violations
-
-log = logging.getLogger("lin.platforms.linkedin")
+from .linkedin_pages import (
+    LIST_SCOPE,
+    POST_SCOPE,
+    author_of,
+    granted_to,
+    page_now,
+    pages_of,
+    require_page_scope,
+)
+from .linkedin_quota import minded
+from .linkedin_reading import PAGE_READ_SCOPE, READ_BACK_SCOPE, seen_posts
+from .linkedin_statistics import (
+    MEMBER_STATISTICS_SCOPE,
+    PAGE_STATISTICS_SCOPE,
+    metrics_of_member,
+    metrics_of_page,
+)
+from .linkedin_versions import version_ends
 
 
 class LinkedInSettings(PlatformSettings, env_prefix="LINKEDIN_"):
@@ -53,20 +71,19 @@ class LinkedInSettings(PlatformSettings, env_prefix="LINKEDIN_"):
     redirect_url: str | None = Field(
         default=None, validation_alias=AliasChoices("LINKEDIN_REDIRECT_URL", "REDIRECT_URL")
     )
-    version: str = Field(default="202609", pattern=r"^20\d{4}$")
+    version: str = Field(default="202609", pattern=r"^20\d\d(0[1-9]|1[0-2])$")
     read_back: bool = False
+    organizations: bool = False
+    analytics: bool = False
     # LinkedIn needs a few seconds until an uploaded picture can be used
     media_grace_seconds: float = Field(default=4.0, ge=0, le=60)
 
 
 class LinkedIn:
-    """LinkedIn for apps with "Sign In with LinkedIn using OpenID Connect" and "Share on LinkedIn" (both self-serve)."""
+    """LinkedIn for apps with "Sign In with LinkedIn using OpenID Connect" and "Share on LinkedIn" (both self-serve); pages
+    and statistics for apps that LinkedIn has given the Community Management API."""
 
     name = "linkedin"
-    AUTHORIZE = "https://www.linkedin.com/oauth/v2/authorization"
-    TOKEN = "https://www.linkedin.com/oauth/v2/accessToken"  # noqa: S105 - an address
-    REVOKE = "https://www.linkedin.com/oauth/v2/revoke"
-    USERINFO = "https://api.linkedin.com/v2/userinfo"
     REST = "https://api.linkedin.com/rest"
 
     # name and picture need `profile`, the id needs `openid`, posting needs `w_member_social`; the address is not needed
@@ -87,159 +104,114 @@ class LinkedIn:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._door = door
-        self._client_id = settings.client_id
-        self._client_secret = settings.secret
+        self._is_configured = bool(settings.client_id and settings.secret)
         self._version = settings.version
-        self._asked = (*self.SCOPES, READ_BACK_SCOPE) if settings.read_back else self.SCOPES
+        self._organizations = settings.organizations
+        self._login = LinkedInLogin(
+            door, client_id=settings.client_id or "", secret=settings.secret, scopes=_asked(self.SCOPES, settings)
+        )  # fmt: skip
         self._media = LinkedInMedia(self._rest, door, settings.media_grace_seconds, pause)
 
     @property
     def configured(self) -> bool:
         """Whether client id and secret are set."""
-        return bool(self._client_id and self._client_secret)
+        return self._is_configured
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that publishing needs."""
+        """The scopes that a member's posts need; a page's need `w_organization_social` as well, which `prepare` checks."""
         return self.SCOPES
 
     @property
     def read_back_scope(self) -> str:
-        """What reading a member's posts needs; asked for where the app has it."""
-        return READ_BACK_SCOPE
+        """What reading posts needs, a member's or a page's; asked for where the app has it."""
+        return f"{READ_BACK_SCOPE} {PAGE_READ_SCOPE}"
+
+    @property
+    def metrics_scope(self) -> str:
+        """What statistics need, a member's or a page's; asked for where the app has it."""
+        return f"{MEMBER_STATISTICS_SCOPE} {PAGE_STATISTICS_SCOPE}"
 
     @property
     def absence_is_proof(self) -> bool:
         """No: nothing says that the listing is complete and current, so only what it shows counts."""
         return False
 
-    # ---------------------------------------------------------------- OAuth and identity
+    @property
+    def version(self) -> str:
+        """The version of the API in use, YYYYMM."""
+        return self._version
+
+    @property
+    def version_ends(self) -> date | None:
+        """The day from which LinkedIn refuses the version; None for one that its list does not name."""
+        return version_ends(self._version)
+
+    # ---------------------------------------------------------------- OAuth and accounts
 
     def authorization_url(self, *, state: str, redirect_uri: str, verifier: str) -> str:
         """The consent page. LinkedIn's web flow takes no PKCE challenge, so the verifier is not used."""
-        query = urlencode(
-            {
-                "response_type": "code",
-                "client_id": self._client_id or "",
-                "redirect_uri": redirect_uri,
-                "state": state,
-                "scope": " ".join(self._asked),
-            },
-            quote_via=quote,
-        )
-        return self._door.browser_url(f"{self.AUTHORIZE}?{query}")
+        return self._login.authorization_url(state=state, redirect_uri=redirect_uri)
 
     def exchange_code(
         self, *, code: str, redirect_uri: str, verifier: str, now: datetime
     ) -> Tokens:
-        """A code for tokens. Credentials go in the form: LinkedIn does not take HTTP Basic here."""
-        grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-        return self._tokens(grant, now)
+        """A code for tokens, with what was granted."""
+        return self._login.exchange_code(code=code, redirect_uri=redirect_uri, now=now)
 
     def refresh(self, tokens: Tokens, *, now: datetime) -> Tokens:
-        """New access token for a refresh token, which only apps approved by LinkedIn get. Its life is 365 days from the
-        first issue and is not prolonged; the same value comes back."""
-        return self._tokens(
-            {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}, now
-        )
-
-    def _tokens(self, grant: dict[str, str], now: datetime) -> Tokens:
-        credentials = {
-            "client_id": self._client_id or "",
-            "client_secret": self._client_secret or "",
-        }
-        answer = self._door.send("POST", self.TOKEN, form={**grant, **credentials})
-        raise_for_oauth(answer)
-        body = answer.json()
-        if not isinstance(body, dict) or not body.get("access_token"):
-            raise NoAnswer("LinkedIn's answer holds no access token")
-        return Tokens(
-            access_token=str(body["access_token"]),
-            expires_at=_end(now, body.get("expires_in")),
-            refresh_token=body.get("refresh_token") or None,
-            refresh_expires_at=_end(now, body.get("refresh_token_expires_in")),
-            # separated by spaces as documented; commas are seen as well
-            scopes=tuple(str(body.get("scope") or "").replace(",", " ").split()),
-        )
+        """New access token for a refresh token, which only apps approved by LinkedIn get."""
+        return self._login.refresh(tokens, now=now)
 
     def accounts(self, tokens: Tokens) -> Sequence[Granted]:
-        """The member."""
-        return [Granted(self._member(tokens), tokens)]
+        """The member and, where the app may, every page they may post for. The same token serves all."""
+        found = [self._login.member(tokens)]
+        if self._organizations and POST_SCOPE in tokens.scopes:
+            found += pages_of(self._rest, tokens)
+        return [granted_to(identity, tokens) for identity in found]
 
     def profile(self, tokens: Tokens, identity: Identity) -> Identity:
-        """The member as they are now."""
-        return self._member(tokens)
-
-    def _member(self, tokens: Tokens) -> Identity:
-        """The member, from OpenID Connect's userinfo. `sub` is stable for this app; name and picture may change."""
-        answer = self._door.send("GET", self.USERINFO, headers=_bearer(tokens))
-        raise_for(answer, creating=False)
-        body = answer.json()
-        if not isinstance(body, dict) or not body.get("sub"):
-            raise NoAnswer("LinkedIn's answer names no member")
-        name = body.get("name") or " ".join(
-            filter(None, (body.get("given_name"), body.get("family_name")))
-        )
-        return Identity(
-            external_id=str(body["sub"]),
-            account_name=name or "LinkedIn member",
-            given_name=body.get("given_name"),
-            family_name=body.get("family_name"),
-            picture_url=body.get("picture"),
-        )
+        """The member as they are now; a page as long as its member may post for it."""
+        if identity.kind == "organization":
+            return page_now(self._rest, tokens, identity)
+        return self._login.member(tokens)
 
     def revoke(self, tokens: Tokens) -> None:
-        """End the token. The address is used by clients but not documented, so a failure is the caller's to ignore."""
-        answer = self._door.send(
-            "POST",
-            self.REVOKE,
-            form={
-                "client_id": self._client_id or "",
-                "client_secret": self._client_secret or "",
-                "token": tokens.access_token,
-            },
-        )
-        raise_for_oauth(answer)
+        """End the token, for the member and all their pages. The address is not documented: best effort."""
+        self._login.revoke(tokens)
 
     # ---------------------------------------------------------------- content
 
     def render(self, content: Content) -> Rendering:
-        """The commentary as it is sent: little text, hashtags kept. It counts as it is read, before escaping."""
-        part = Part(escape(content.text), len(content.text), TEXT_MAX)
-        return Rendering((part,), privacy=content.options.get("visibility", "PUBLIC"))
+        """The commentary as it is sent, and who may see it."""
+        return Rendering(
+            (commentary(content),), privacy=content.options.get("visibility", "PUBLIC")
+        )
 
     def violations(self, content: Content) -> Sequence[Violation]:
-        """What LinkedIn would refuse, before anything is sent. The text counts as it is read, before escaping."""
-        return [
-            *limit_violations("LinkedIn", LIMITS, content, self.render(content).parts),
-            *option_violations(LinkedInOptions, content.options),
-        ]
+        """What LinkedIn would refuse, before anything is sent."""
+        return content_violations(content)
 
     def prepare(
         self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
     ) -> dict[str, Any]:
         """Upload the media; returns the body of the create call. Repeatable: unused uploads are invisible."""
-        author = f"urn:li:person:{identity.external_id}"
-        body: dict[str, Any] = {
-            "author": author,
-            "commentary": escape(content.text),
-            "visibility": content.options.get("visibility", "PUBLIC"),
-            "distribution": {
-                "feedDistribution": "MAIN_FEED",
-                "targetEntities": [],
-                "thirdPartyDistributionChannels": [],
-            },
-            "lifecycleState": "PUBLISHED",
-            "isReshareDisabledByAuthor": False,
-        }
-        if content.attachments:
-            body["content"] = self._media.upload(tokens, author, content)
+        require_page_scope(identity, tokens)
+        author = author_of(identity)
+        body = post_body(author, content)
+        with minded(notes):
+            if content.attachments and "content" in body:
+                thumbnail = self._media.thumbnail(tokens, author, content.attachments[0])
+                body["content"]["article"]["thumbnail"] = thumbnail
+            elif content.attachments:
+                body["content"] = self._media.upload(tokens, author, content)
         return body
 
     def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         """Create the post. 201 means it exists, even without an id; what is not a clear refusal leaves it unknown."""
-        answer = self._rest("POST", "/posts", tokens, json=prepared)
-        raise_for(answer, creating=True)
+        with minded(notes):
+            answer = self._rest("POST", "/posts", tokens, json=prepared)
+            raise_for(answer, creating=True)
         urn = answer.headers.get("x-restli-id") or None
         return Published(
             external_id=urn,
@@ -248,38 +220,58 @@ class LinkedIn:
             request_id=answer.headers.get("x-li-request-id") or answer.headers.get("x-li-uuid"),
         )
 
+    # ---------------------------------------------------------------- afterwards
+
     def recent_posts(
         self, tokens: Tokens, identity: Identity, *, since: datetime
     ) -> Sequence[Seen]:
-        """The member's posts created since then, of the newest hundred."""
-        query = {"q": "author", "author": f"urn:li:person:{identity.external_id}", "count": "100"}
+        """The account's posts created since then, of the newest hundred."""
+        query = {"q": "author", "author": author_of(identity), "count": "100"}
         answer = self._rest("GET", "/posts", tokens, params=query)
         raise_for(answer, creating=False)
         return seen_posts(answer, since)
 
+    def delete(self, tokens: Tokens, identity: Identity, external_id: str, notes: Notes) -> None:
+        """Delete the post. Of one that is not there LinkedIn's documentation promises 204; 404 is seen as well."""
+        path = f"/posts/{quote(external_id, safe='')}"
+        answer = self._rest("DELETE", path, tokens, headers={"X-RestLi-Method": "DELETE"})
+        if answer.status != 404:
+            raise_for(answer, creating=False)
+
+    def metrics(
+        self, tokens: Tokens, identity: Identity, external_ids: Sequence[str]
+    ) -> Mapping[str, Metrics]:
+        """How posts do, where LinkedIn tells this account."""
+        if identity.kind == "organization" and PAGE_STATISTICS_SCOPE in tokens.scopes:
+            return metrics_of_page(self._rest, tokens, author_of(identity), external_ids)
+        if identity.kind == "person" and MEMBER_STATISTICS_SCOPE in tokens.scopes:
+            return metrics_of_member(self._rest, tokens, external_ids)
+        return {}
+
     def _rest(
-        self, method: str, path: str, tokens: Tokens, *, json: Any = None, params: Mapping[str, str] | None = None
+        self, method: str, path: str, tokens: Tokens, *,
+        json: Any = None, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
     ) -> Answer:  # fmt: skip
-        headers = {
-            **_bearer(tokens),
+        own = {
+            **bearer(tokens),
             "LinkedIn-Version": self._version,
             "X-Restli-Protocol-Version": "2.0.0",
+            **(headers or {}),
         }
-        return self._door.send(
-            method, f"{self.REST}{path}", headers=headers, params=params, json=json
-        )
+        return self._door.send(method, f"{self.REST}{path}", headers=own, params=params, json=json)
 
 
-def _bearer(tokens: Tokens) -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens.access_token}"}
-
-
-def _end(now: datetime, seconds: Any) -> datetime | None:
-    """The end of a lifetime in seconds; None when the platform tells none, or nothing one can count with."""
-    try:
-        return now + timedelta(seconds=int(seconds)) if seconds else None
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _asked(least: Sequence[str], settings: LinkedInSettings) -> list[str]:
+    """The scopes to ask for: the least, and those of the products that the operator says the app has."""
+    asked = [*least]
+    if settings.read_back:
+        asked.append(READ_BACK_SCOPE)
+    if settings.analytics:
+        asked.append(MEMBER_STATISTICS_SCOPE)
+    if settings.organizations:
+        listing = PAGE_STATISTICS_SCOPE if settings.analytics else LIST_SCOPE
+        asked += [POST_SCOPE, PAGE_READ_SCOPE, listing]
+    return asked
 
 
 PLATFORM = LinkedIn

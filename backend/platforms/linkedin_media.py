@@ -62,6 +62,12 @@ class LinkedInMedia:
         self._wait(tokens, "images", [image["id"] for image in images])
         return {"media": images[0]} if len(images) == 1 else {"multiImage": {"images": images}}
 
+    def thumbnail(self, tokens: Tokens, owner: str, attachment: Attachment) -> str:
+        """Upload the picture that an article shows; returns its URN."""
+        urn = self._image(tokens, owner, attachment)
+        self._wait(tokens, "images", [urn])
+        return urn
+
     def _image(self, tokens: Tokens, owner: str, attachment: Attachment) -> str:
         value = self._initialize(tokens, "images", {"owner": owner})
         self._put(tokens, value["uploadUrl"], attachment)

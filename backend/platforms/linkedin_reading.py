@@ -1,4 +1,4 @@
-"""What LinkedIn shows of a member's own posts. Source: Posts API, "Find posts by author" (2026-09)."""
+"""What LinkedIn shows of an account's own posts. Source: Posts API, "Find posts by author" (2026-09)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .linkedin_errors import post_url
 
 # Closed: LinkedIn gives it to few apps. Without it reading answers 403, also to the author (seen in practice, 2026-09).
 READ_BACK_SCOPE = "r_member_social"
+# The same for pages, for vetted apps.
+PAGE_READ_SCOPE = "r_organization_social"
 
 
 def seen_posts(answer: Answer, since: datetime) -> Sequence[Seen]:
@@ -39,10 +41,12 @@ def _seen(element: dict[str, Any]) -> Seen | None:
 
 
 def _files(content: Any) -> int:
-    """How many files a post has: one in `media`, several in `multiImage`."""
+    """How many files a post has: one in `media`, several in `multiImage`, the thumbnail of an article."""
     if not isinstance(content, dict):
         return 0
-    several = content.get("multiImage")
+    several, article = content.get("multiImage"), content.get("article")
     if isinstance(several, dict):
         return len(several.get("images") or ())
+    if isinstance(article, dict):
+        return int("thumbnail" in article)
     return int("media" in content)

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError, WithJsonSchema
 
 from ..core.platform_contract import Violation
 
 Options = TypeVar("Options", bound=BaseModel)
+
+
+def _whole(link: str) -> str:
+    parts = urlsplit(link)  # may raise ValueError
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or any(c.isspace() or ord(c) < 32 for c in link)
+    ):
+        raise ValueError("it must be a whole address that begins with http:// or https://")
+    return link
+
+
+# An address on the web, kept exactly as it was written.
+WebAddress = Annotated[
+    str, AfterValidator(_whole), WithJsonSchema({"type": "string", "format": "uri"})
+]
 
 
 def read_options(model: type[Options], options: Mapping[str, Any]) -> Options:

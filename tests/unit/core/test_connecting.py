@@ -21,6 +21,7 @@ from backend.core.platform_contract import Identity
 from backend.core.ports import Answer
 from backend.core.records import SealedTokens, StateVerdict
 from backend.platforms.linkedin import LinkedIn
+from backend.platforms.linkedin_login import REVOKE, TOKEN, USERINFO
 from backend.sealing import Sealer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -45,9 +46,9 @@ class Door:
 
 
 def linkedin_at_its_best(_method: str, url: str) -> Answer:
-    if url == LinkedIn.TOKEN:
+    if url == TOKEN:
         return Answer(200, {}, b'{"access_token": "AQX-token", "expires_in": 5184000, "scope": "openid,profile,w_member_social"}')  # fmt: skip
-    if url == LinkedIn.USERINFO:
+    if url == USERINFO:
         return Answer(200, {}, '{"sub": "Ab3", "name": "שלום 🌷"}'.encode())
     return Answer(200, {})
 
@@ -303,7 +304,7 @@ def test_in_production_a_browser_without_the_cookie_cannot_either() -> None:
 
 
 def reply_with(**answers: Answer) -> Reply:
-    addresses = {"token": LinkedIn.TOKEN, "userinfo": LinkedIn.USERINFO, "revoke": LinkedIn.REVOKE}
+    addresses = {"token": TOKEN, "userinfo": USERINFO, "revoke": REVOKE}
     by_url = {addresses[name]: answer for name, answer in answers.items()}
     return lambda method, url: by_url.get(url) or linkedin_at_its_best(method, url)
 
@@ -344,7 +345,7 @@ def test_a_missing_permission_is_said_and_the_token_given_back() -> None:
     started = desk(reply_with(token=little))
     state, browser = started.begin()
     assert started.end(browser, state=state, code="abc")["error"] == ["missing_permission"]
-    assert [url for _, url, _ in started.door.sent] == [LinkedIn.TOKEN, LinkedIn.REVOKE]
+    assert [url for _, url, _ in started.door.sent] == [TOKEN, REVOKE]
     assert not started.store.accounts
 
 
@@ -362,7 +363,7 @@ def test_disconnecting_forgets_the_tokens_even_when_revoking_fails() -> None:
     started.connector.disconnect(account_id, "linkedin", USER)
     assert not started.store.accounts
     assert started.door.sent[-1][1:] == (
-        LinkedIn.REVOKE,
+        REVOKE,
         {"client_id": "id", "client_secret": "secret", "token": "AQX-token"},
     )
     with pytest.raises(NotFound):

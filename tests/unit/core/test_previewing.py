@@ -35,7 +35,7 @@ def media(position: int, **changed: Any) -> dict[str, Any]:
 def post(text: str = "Hello (world) #tag", override: str | None = None, *files: dict[str, Any], **options: Any) -> dict[str, Any]:  # fmt: skip
     target = {
         "id": "t1", "text_override": override, "options": options,
-        "social_accounts": {"platform_id": "linkedin", "account_name": "Ada"},
+        "social_accounts": {"platform_id": "linkedin", "account_name": "Ada", "kind": "person"},
     }  # fmt: skip
     return {"text": text, "post_media": list(files), "post_targets": [target]}
 
@@ -50,7 +50,7 @@ def test_a_target_is_shown_as_it_will_be_sent() -> None:
     assert shown == {
         "target_id": "t1", "account_name": "Ada", "platform": "linkedin", "text": "Hello \\(world\\) #tag",
         "length": 18, "max_length": 3000, "media": [], "violations": [], "privacy": "PUBLIC",
-        "parts": [{"text": "Hello \\(world\\) #tag", "length": 18, "max_length": 3000, "hashtags": (), "links": ()}],
+        "parts": [{"text": "Hello \\(world\\) #tag", "length": 18, "max_length": 3000, "hashtags": ("#tag",), "links": ()}],
     }  # fmt: skip
 
 
