@@ -16,21 +16,25 @@ _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 class NoteStore(Protocol):
     """Where notes are kept; see store/targets.py."""
 
-    def keep_notes(self, target_id: str, lease_token: int, values: Mapping[str, Any]) -> bool: ...
+    def keep_notes(
+        self, target_id: str, lease_token: int, values: Mapping[str, Any], look: int | None
+    ) -> bool: ...
 
 
 class TargetNotes:
-    """Implements `Notes` for a claimed target."""
+    """Implements `Notes` for a claimed target; `look` is given when it is only looked for (records.UnconfirmedTarget)."""
 
     def __init__(
         self,
         target: ClaimedTarget,
         store: NoteStore,
         *,
+        look: int | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target = target
         self._store = store
+        self._look = look
         self._pause = pause
         self._values = dict(target.notes)
 
@@ -50,8 +54,10 @@ class TargetNotes:
         for seconds in _PAUSES:
             try:
                 return self._store.keep_notes(
-                    self._target.target_id, self._target.lease_token, values
+                    self._target.target_id, self._target.lease_token, values, self._look
                 )
             except Unavailable:
                 self._pause(seconds)
-        return self._store.keep_notes(self._target.target_id, self._target.lease_token, values)
+        return self._store.keep_notes(
+            self._target.target_id, self._target.lease_token, values, self._look
+        )

@@ -66,11 +66,15 @@ class Targets:
         rows = self._calls.rpc("settle_attempt", results=[asdict(s) for s in settlements])
         return _verdicts(rows, len(settlements))
 
-    def keep_notes(self, target_id: str, lease_token: int, values: Mapping[str, Any]) -> bool:
-        """Add to what is known of a target's publication; False when the lease is another's by now."""
+    def keep_notes(
+        self, target_id: str, lease_token: int, values: Mapping[str, Any], look: int | None
+    ) -> bool:
+        """Add to what is known of a target's publication; False when the lease (or the look) is another's by now."""
         return readable(
             bool,
-            self._calls.rpc("keep_notes", target=target_id, token=lease_token, patch=dict(values)),
+            self._calls.rpc(
+                "keep_notes", target=target_id, token=lease_token, patch=dict(values), look=look
+            ),
         )
 
     def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]:

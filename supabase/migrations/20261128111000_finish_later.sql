@@ -28,11 +28,13 @@ create policy "Nobody but the service reads notes" on public.publication_notes
   for select to authenticated using (false);
 grant select, insert, update, delete on public.publication_notes to service_role;
 
--- Does:    adds to what is known of a target's publication, for the worker that holds it or looks for it.
--- Takes:   target and lease token; the names to set, null removes one. Older versions' notes are forgotten first.
--- Returns: whether it did; false when the lease is another's by now.
+-- Does:    adds to what is known of a target's publication, for the worker that holds it, or for the one that looks for it.
+-- Takes:   target and lease token; the names to set, null removes one; the look, for who looks. Older versions' notes are
+--          forgotten first.
+-- Returns: whether it did; false when the lease or the look is another's by now. A worker whose target was taken for
+--          unconfirmed meanwhile is refused, so it goes no further.
 -- May call: service_role.
-create function public.keep_notes(target uuid, token bigint, patch jsonb) returns boolean
+create function public.keep_notes(target uuid, token bigint, patch jsonb, look integer default null) returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -41,7 +43,9 @@ declare
 begin
   select p.version as post_version, t.version as target_version into versions
   from public.post_targets t join public.posts p on p.id = t.post_id
-  where t.id = target and t.lease_token = token and t.state in ('preparing', 'sending', 'confirming', 'unconfirmed')
+  where t.id = target and t.lease_token = token
+    and case when look is null then t.state in ('preparing', 'sending')
+      else t.state in ('confirming', 'unconfirmed') and t.looks = look end
   for share of t;
   if not found then
     return false;
@@ -56,7 +60,7 @@ begin
   return true;
 end
 $$;
-grant execute on function public.keep_notes(uuid, bigint, jsonb) to service_role;
+grant execute on function public.keep_notes(uuid, bigint, jsonb, integer) to service_role;
 
 -- Does:    all that publishing these claimed targets needs; notes of another version are not shown.
 create or replace function private.claimed_targets(targets uuid[]) returns table (target_id uuid, due_at timestamptz, told jsonb)
