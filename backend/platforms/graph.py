@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
@@ -124,9 +124,11 @@ class Graph:
             raise NoAnswer(f"{self._title}'s answer is no object")
         return body
 
-    def listed(self, path: str, token: str, **params: str) -> list[dict[str, Any]]:
-        """All entries of a list, page by page. Raises NoAnswer for what is no list, and for one that does not end: whoever
-        asks may rely on having seen all."""
+    def listed(
+        self, path: str, token: str, *, enough: Callable[[list[dict[str, Any]]], bool] | None = None, **params: str
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """All entries of a list, page by page; of a list with an order, up to the page that is `enough`. Raises NoAnswer for
+        what is no list, and for one that does not end: whoever asks may rely on having seen all."""
         found: list[dict[str, Any]] = []
         for _ in range(_PAGES_MAX):
             body = self.get(path, token, **params)
@@ -135,7 +137,7 @@ class Graph:
                 raise NoAnswer(f"{self._title}'s answer lists nothing")
             found += entries
             following = _next_page(body)
-            if not following:
+            if not following or (enough is not None and enough(entries)):
                 return found
             params = {**params, **following}
         raise NoAnswer(f"{self._title}'s list has no end")
