@@ -45,8 +45,7 @@ def _of_media(
         elif count > limits[kind]["max"]:
             most = limits[kind]["max"]
             yield Violation("media", f"{title} takes at most {most} of kind {kind} in one post; this post has {count}.")  # fmt: skip
-    if len(counts) > 1 and not limits.get("mixed"):
-        yield Violation("media", f"{title} does not take files of different kinds in one post.")
+    yield from _of_several(title, limits, len(attachments), len(counts))
     for number, attachment in enumerate(attachments, 1):
         if attachment.kind in limits:
             own = limits[attachment.kind]
@@ -58,6 +57,18 @@ def _of_media(
                     "media.alt_text",
                     f"The alt text of file {number} is {len(attachment.alt_text or '')} characters long; {title} takes at most {longest}.",
                 )
+
+
+def _of_several(
+    title: str, limits: Mapping[str, Any], files: int, kinds: int
+) -> Iterator[Violation]:
+    if kinds < 2:
+        return
+    if not limits.get("mixed"):
+        yield Violation("media", f"{title} does not take files of different kinds in one post.")
+    most = limits.get("max", files)
+    if files > most:
+        yield Violation("media", f"{title} takes at most {most} files in one post; this post has {files}.")  # fmt: skip
 
 
 def _of_file(title: str, own: Mapping[str, Any], file: Attachment) -> Iterator[str]:
