@@ -4,9 +4,10 @@
 --                 thread: a longer one may go out as several posts.
 -- limits.media:   one entry for each kind of file the platform takes: max (files in one post), mimes, min_bytes, max_bytes,
 --                 max_pixels (width × height, exclusive), min_width, max_width, min_height, max_height, min_ratio, max_ratio
---                 (width ÷ height), min_seconds, max_seconds, max_pages, max_alt_text, max_text (of the text beside it, where it is
---                 another than text.max); fit: made to fit, so it is not refused
---                 for its size. required: no post without media; mixed: kinds may be mixed; max: files in all.
+--                 (width ÷ height), min_seconds, max_seconds, min_frame_rate, max_frame_rate (pictures a second, rounded),
+--                 codecs (of the pictures), max_pages, max_alt_text, max_text (of the text beside it, where it is another than
+--                 text.max); fit: made to fit, so it is not refused for its size. What a file does not tell violates nothing.
+--                 required: no post without media; mixed: kinds may be mixed; max: files in all.
 -- limits.options: the options of a target: a list of the values, or "boolean", "text", "number", "list", "object".
 -- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for;
 --                 several are separated by spaces, and each of them is enough.
@@ -34,7 +35,8 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
       "max": 10,
       "image": {"max": 10, "fit": true, "max_alt_text": 1000},
       "video": {"max": 10, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 300000000, "min_seconds": 3, "max_seconds": 900,
-        "max_width": 1920, "min_ratio": 0.01, "max_ratio": 10}
+        "max_width": 1920, "min_ratio": 0.01, "max_ratio": 10,
+        "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265"]}
     },
     "options": {"share_to_feed": "boolean", "thumb_offset": "number", "is_ai_generated": "boolean", "crop": "boolean"}
   }'),
@@ -59,7 +61,8 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
       "required": true,
       "image": {"max": 35, "fit": true, "max_text": 4000},
       "video": {"max": 1, "mimes": ["video/mp4", "video/quicktime", "video/webm"], "max_bytes": 4000000000, "max_seconds": 600,
-        "min_width": 360, "max_width": 4096, "min_height": 360, "max_height": 4096}
+        "min_width": 360, "max_width": 4096, "min_height": 360, "max_height": 4096,
+        "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265", "VP8", "VP9"]}
     },
     "options": {
       "privacy_level": ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"],
@@ -74,7 +77,8 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
       "image": {"max": 4, "fit": true, "max_alt_text": 1000},
       "gif": {"max": 1, "mimes": ["image/gif"], "max_bytes": 15000000, "max_width": 1280, "max_height": 1080, "max_alt_text": 1000},
       "video": {"max": 1, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 512000000, "min_seconds": 0.5, "max_seconds": 140,
-        "min_width": 32, "max_width": 1280, "min_height": 32, "max_height": 1024, "min_ratio": 0.3333, "max_ratio": 3, "max_alt_text": 1000}
+        "min_width": 32, "max_width": 1280, "min_height": 32, "max_height": 1024, "min_ratio": 0.3333, "max_ratio": 3,
+        "max_frame_rate": 60, "codecs": ["H.264"], "max_alt_text": 1000}
     },
     "options": {
       "thread": "boolean",

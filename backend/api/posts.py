@@ -100,6 +100,10 @@ class FilePreview(BaseModel):
     width: int | None
     height: int | None
     duration: float | None
+    frame_rate: float | None = Field(
+        description="Pictures a second; null where the file does not tell"
+    )
+    codec: str | None = Field(examples=["H.264"])
     alt_text: str | None
     status: str
     sent: SentPreview | None

@@ -196,7 +196,7 @@ class Inspected:
     duration in seconds, checksum is SHA-256 in hex; what does not apply to the kind is None.
 
     `frame_rate` is in pictures a second, None also where the container does not tell (most WebM files); `codec` is what
-    the pictures of a video are coded with, by MediaInfo's name: AVC (H.264), HEVC, VP8, VP9, AV1, ProRes."""
+    the pictures of a video are coded with: H.264, H.265, VP8, VP9, AV1, ProRes."""
 
     kind: MediaKind
     mime: str

@@ -11,7 +11,7 @@ from .errors import MediaRejected
 from .platform_contract import Attachment, Content, Platform, Violation
 from .ports import PictureLimits
 
-_SHOWN = ("id", "kind", "mime", "bytes", "width", "height", "duration", "alt_text", "status")
+_SHOWN = ("id", "kind", "mime", "bytes", "width", "height", "duration", "frame_rate", "codec", "alt_text", "status")  # fmt: skip
 
 
 class Plan(Protocol):
@@ -115,5 +115,5 @@ def _attachment(row: Mapping[str, Any]) -> Attachment:
     title = str(row["path"]).rsplit("/", 1)[-1]
     return Attachment(
         row["id"], row["kind"], row["mime"], row["bytes"], row["alt_text"], title, io.BytesIO,
-        row["width"], row["height"], row["duration"],
+        row["width"], row["height"], row["duration"], row["frame_rate"], row["codec"],
     )  # fmt: skip

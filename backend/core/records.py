@@ -46,6 +46,8 @@ class ClaimedMedia:
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    frame_rate: float | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True)

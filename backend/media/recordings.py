@@ -13,6 +13,8 @@ from backend.core.ports import Inspected
 
 Make = Callable[..., Inspected]
 
+# What MediaInfo calls otherwise than platforms do.
+_CODECS = {"AVC": "H.264", "HEVC": "H.265"}
 _SOUND_BRANDS = (b"M4A ", b"M4B ")
 _DAMAGED = "This file is damaged or cut off. Export it again."
 
@@ -82,9 +84,13 @@ def _seen(tracks: dict[str, dict[str, Any]], mime: str, make: Make) -> Inspected
         width=width,
         height=height,
         duration=_seconds(tracks, "Video"),
-        frame_rate=float(video["frame_rate"]) if video.get("frame_rate") else None,
-        codec=video.get("format"),
+        frame_rate=float(video.get("frame_rate") or 0) or None,
+        codec=_codec(video.get("format")),
     )
+
+
+def _codec(name: str | None) -> str | None:
+    return _CODECS.get(name, name[:100]) if name else None
 
 
 def _heard(tracks: dict[str, dict[str, Any]], mime: str, make: Make) -> Inspected:

@@ -28,8 +28,9 @@ LIMITS: Mapping[str, Any] = {
     },
     "options": {"link": "text", "reel": "boolean"},
 }  # fmt: skip
-# 24 to 60 frames a second and 30 reels a day are left to Facebook
+# 30 reels a day are left to Facebook
 REEL_SECONDS = (3, 90)
+REEL_FRAME_RATE = (24, 60)
 REEL_PIXELS = (540, 960)
 REEL_RATIO = 9 / 16
 
@@ -72,6 +73,10 @@ def _of_reel(video: Attachment) -> Iterator[Violation]:
     least, most = REEL_SECONDS
     if video.duration is not None and not least <= video.duration <= most:
         yield Violation("media", f"The video lasts {video.duration:.1f} s; a reel takes {least} to {most} s.")  # fmt: skip
+    slowest, fastest = REEL_FRAME_RATE
+    # 23.976 is what films have that are called 24
+    if video.frame_rate is not None and not slowest <= round(video.frame_rate) <= fastest:
+        yield Violation("media", f"The video has {video.frame_rate:.2f} pictures a second; a reel takes {slowest} to {fastest}.")  # fmt: skip
     if video.width and video.height:
         width, height = REEL_PIXELS
         upright = abs(video.width / video.height - REEL_RATIO) < 0.01

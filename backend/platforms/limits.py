@@ -4,6 +4,7 @@ the database refuses to schedule; a test compares the two.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -82,6 +83,13 @@ def _of_file(title: str, own: Mapping[str, Any], file: Attachment) -> Iterator[s
         least, most = own.get("min_seconds", 0), own.get("max_seconds", file.duration)
         if not least <= file.duration <= most:
             yield f"lasts {file.duration:.1f} s; {title} takes {least} to {most} s."
+    if file.frame_rate is not None:
+        # rounded: 23.976 is what films have that are called 24, and 60.01 what a phone's 60 come to
+        least, most = own.get("min_frame_rate", 0), own.get("max_frame_rate", math.inf)
+        if not least <= round(file.frame_rate) <= most:
+            yield f"has {file.frame_rate:.2f} pictures a second; {title} takes {least} to {most}."
+    if file.codec is not None and file.codec not in own.get("codecs", (file.codec,)):
+        yield f"is coded as {file.codec}; {title} takes {', '.join(own['codecs'])}."
     if file.width and file.height:
         yield from _of_size(title, own, file.width, file.height)
 

@@ -73,8 +73,7 @@ _FOR_VIDEOS = {"disable_duet", "disable_stitch", "is_aigc", "cover_timestamp_ms"
 _FOR_PHOTOS = {"auto_add_music", "title"}
 
 # The same as in the platform's row (supabase/seed.sql). GB are read as thousands of millions of bytes, the smaller reading. The
-# text counts as for a video; beside photos it may be longer. TikTok also wants 23 to 60 pictures a second, which only it
-# can tell.
+# text counts as for a video; beside photos it may be longer.
 LIMITS: dict[str, Any] = {
     "text": {"max": CAPTION_MAX, "counted": "utf16"},
     "media": {
@@ -84,6 +83,7 @@ LIMITS: dict[str, Any] = {
         "video": {
             "max": 1, "mimes": ["video/mp4", "video/quicktime", "video/webm"], "max_bytes": 4_000_000_000, "max_seconds": 600,
             "min_width": 360, "max_width": 4096, "min_height": 360, "max_height": 4096,
+            "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265", "VP8", "VP9"],
         },
     },
     "options": {

@@ -15,6 +15,8 @@ from .x_text import EntityKind, entities, split_into_thread, weighted_length
 TEXT_MAX = 280
 # Ours: a thread stays far below the 100 posts that an account may create in 15 minutes.
 THREAD_MAX = 25
+# A video's size is width by height as documented, not turned for upright ones: those of a ratio of 1:3 and more fit into it as
+# well. What MB means is not documented, thousands are the smaller reading. The sound (AAC) is left to X.
 LIMITS: Mapping[str, Any] = {
     "text": {"max": TEXT_MAX, "counted": "weighted", "thread": True},
     "media": {
@@ -22,7 +24,8 @@ LIMITS: Mapping[str, Any] = {
         "image": {"max": 4, "fit": True, "max_alt_text": 1000},
         "gif": {"max": 1, "mimes": ["image/gif"], "max_bytes": 15_000_000, "max_width": 1280, "max_height": 1080, "max_alt_text": 1000},
         "video": {"max": 1, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 512_000_000, "min_seconds": 0.5, "max_seconds": 140,
-                  "min_width": 32, "max_width": 1280, "min_height": 32, "max_height": 1024, "min_ratio": 0.3333, "max_ratio": 3, "max_alt_text": 1000},
+                  "min_width": 32, "max_width": 1280, "min_height": 32, "max_height": 1024, "min_ratio": 0.3333, "max_ratio": 3,
+                  "max_frame_rate": 60, "codecs": ["H.264"], "max_alt_text": 1000},
     },
     "options": {
         "thread": "boolean",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..core.errors import Conflict
 from ..core.ports import Inspected
@@ -47,7 +47,7 @@ class Media:
         """Mark media as ready with what it is."""
         self._calls.run(
             self._calls.table("media")
-            .update({**_columns(facts), "status": "ready", "reason": None}, returning="minimal")
+            .update({**asdict(facts), "status": "ready", "reason": None}, returning="minimal")
             .eq("id", media_id)
         )
 
@@ -71,7 +71,7 @@ class Media:
         """Store a file we made and its row; repeated with the same id it changes nothing."""
         self._files.put(path, content, facts.mime)
         row = {
-            **_columns(facts),
+            **asdict(facts),
             "id": media_id,
             "user_id": user_id,
             "path": path,
@@ -82,10 +82,3 @@ class Media:
             self._calls.run(self._calls.table("media").insert(row, returning="minimal"))
         except Conflict:
             return  # an earlier try of ours got as far as this
-
-
-def _columns(facts: Inspected) -> dict[str, Any]:
-    """The facts that the table has a column for: nothing asks for the others once the file has been looked at."""
-    known = asdict(facts)
-    del known["frame_rate"], known["codec"]
-    return known

@@ -134,8 +134,10 @@ class PublicMedia(BaseModel):
     alt_text: Optional[str] = Field(alias="alt_text")
     bytes: Optional[int] = Field(alias="bytes")
     checksum: Optional[str] = Field(alias="checksum")
+    codec: Optional[str] = Field(alias="codec")
     created_at: datetime.datetime = Field(alias="created_at")
     duration: Optional[float] = Field(alias="duration")
+    frame_rate: Optional[float] = Field(alias="frame_rate")
     height: Optional[int] = Field(alias="height")
     id: uuid.UUID = Field(alias="id")
     inspections: int = Field(alias="inspections")
@@ -153,8 +155,10 @@ class PublicMediaInsert(TypedDict):
     alt_text: NotRequired[Annotated[Optional[str], Field(alias="alt_text")]]
     bytes: NotRequired[Annotated[Optional[int], Field(alias="bytes")]]
     checksum: NotRequired[Annotated[Optional[str], Field(alias="checksum")]]
+    codec: NotRequired[Annotated[Optional[str], Field(alias="codec")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     duration: NotRequired[Annotated[Optional[float], Field(alias="duration")]]
+    frame_rate: NotRequired[Annotated[Optional[float], Field(alias="frame_rate")]]
     height: NotRequired[Annotated[Optional[int], Field(alias="height")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     inspections: NotRequired[Annotated[int, Field(alias="inspections")]]
@@ -172,8 +176,10 @@ class PublicMediaUpdate(TypedDict):
     alt_text: NotRequired[Annotated[Optional[str], Field(alias="alt_text")]]
     bytes: NotRequired[Annotated[Optional[int], Field(alias="bytes")]]
     checksum: NotRequired[Annotated[Optional[str], Field(alias="checksum")]]
+    codec: NotRequired[Annotated[Optional[str], Field(alias="codec")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     duration: NotRequired[Annotated[Optional[float], Field(alias="duration")]]
+    frame_rate: NotRequired[Annotated[Optional[float], Field(alias="frame_rate")]]
     height: NotRequired[Annotated[Optional[int], Field(alias="height")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     inspections: NotRequired[Annotated[int, Field(alias="inspections")]]
@@ -254,22 +260,28 @@ class PublicPlatforms(BaseModel):
     enabled: bool = Field(alias="enabled")
     id: str = Field(alias="id")
     limits: JsonValue = Field(alias="limits")
+    metrics_scope: Optional[str] = Field(alias="metrics_scope")
     name: str = Field(alias="name")
     read_back_scope: Optional[str] = Field(alias="read_back_scope")
+    refresh_before: str = Field(alias="refresh_before")
 
 class PublicPlatformsInsert(TypedDict):
     enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
     id: Annotated[str, Field(alias="id")]
     limits: Annotated[JsonValue, Field(alias="limits")]
+    metrics_scope: NotRequired[Annotated[Optional[str], Field(alias="metrics_scope")]]
     name: Annotated[str, Field(alias="name")]
     read_back_scope: NotRequired[Annotated[Optional[str], Field(alias="read_back_scope")]]
+    refresh_before: NotRequired[Annotated[str, Field(alias="refresh_before")]]
 
 class PublicPlatformsUpdate(TypedDict):
     enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
     id: NotRequired[Annotated[str, Field(alias="id")]]
     limits: NotRequired[Annotated[JsonValue, Field(alias="limits")]]
+    metrics_scope: NotRequired[Annotated[Optional[str], Field(alias="metrics_scope")]]
     name: NotRequired[Annotated[str, Field(alias="name")]]
     read_back_scope: NotRequired[Annotated[Optional[str], Field(alias="read_back_scope")]]
+    refresh_before: NotRequired[Annotated[str, Field(alias="refresh_before")]]
 
 class PublicPostMedia(BaseModel):
     media_id: uuid.UUID = Field(alias="media_id")
@@ -289,12 +301,43 @@ class PublicPostMediaUpdate(TypedDict):
     post_id: NotRequired[Annotated[uuid.UUID, Field(alias="post_id")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
+class PublicPostMetrics(BaseModel):
+    comments: Optional[int] = Field(alias="comments")
+    id: uuid.UUID = Field(alias="id")
+    impressions: Optional[int] = Field(alias="impressions")
+    likes: Optional[int] = Field(alias="likes")
+    shares: Optional[int] = Field(alias="shares")
+    taken_at: datetime.datetime = Field(alias="taken_at")
+    target_id: uuid.UUID = Field(alias="target_id")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicPostMetricsInsert(TypedDict):
+    comments: NotRequired[Annotated[Optional[int], Field(alias="comments")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    impressions: NotRequired[Annotated[Optional[int], Field(alias="impressions")]]
+    likes: NotRequired[Annotated[Optional[int], Field(alias="likes")]]
+    shares: NotRequired[Annotated[Optional[int], Field(alias="shares")]]
+    taken_at: NotRequired[Annotated[datetime.datetime, Field(alias="taken_at")]]
+    target_id: Annotated[uuid.UUID, Field(alias="target_id")]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicPostMetricsUpdate(TypedDict):
+    comments: NotRequired[Annotated[Optional[int], Field(alias="comments")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    impressions: NotRequired[Annotated[Optional[int], Field(alias="impressions")]]
+    likes: NotRequired[Annotated[Optional[int], Field(alias="likes")]]
+    shares: NotRequired[Annotated[Optional[int], Field(alias="shares")]]
+    taken_at: NotRequired[Annotated[datetime.datetime, Field(alias="taken_at")]]
+    target_id: NotRequired[Annotated[uuid.UUID, Field(alias="target_id")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
 class PublicPostTargets(BaseModel):
     absent_since: Optional[datetime.datetime] = Field(alias="absent_since")
     account_id: uuid.UUID = Field(alias="account_id")
     attempts: int = Field(alias="attempts")
     created_at: datetime.datetime = Field(alias="created_at")
     deadline_at: Optional[datetime.datetime] = Field(alias="deadline_at")
+    deleted_at: Optional[datetime.datetime] = Field(alias="deleted_at")
     due_at: Optional[datetime.datetime] = Field(alias="due_at")
     error: Optional[str] = Field(alias="error")
     error_class: Optional[str] = Field(alias="error_class")
@@ -307,6 +350,7 @@ class PublicPostTargets(BaseModel):
     lease_until: Optional[datetime.datetime] = Field(alias="lease_until")
     look_at: Optional[datetime.datetime] = Field(alias="look_at")
     looks: int = Field(alias="looks")
+    measure_at: Optional[datetime.datetime] = Field(alias="measure_at")
     next_attempt_at: Optional[datetime.datetime] = Field(alias="next_attempt_at")
     options: JsonValue = Field(alias="options")
     post_id: uuid.UUID = Field(alias="post_id")
@@ -325,6 +369,7 @@ class PublicPostTargetsInsert(TypedDict):
     attempts: NotRequired[Annotated[int, Field(alias="attempts")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     deadline_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deadline_at")]]
+    deleted_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deleted_at")]]
     due_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="due_at")]]
     error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
     error_class: NotRequired[Annotated[Optional[str], Field(alias="error_class")]]
@@ -337,6 +382,7 @@ class PublicPostTargetsInsert(TypedDict):
     lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
     look_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="look_at")]]
     looks: NotRequired[Annotated[int, Field(alias="looks")]]
+    measure_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="measure_at")]]
     next_attempt_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="next_attempt_at")]]
     options: NotRequired[Annotated[JsonValue, Field(alias="options")]]
     post_id: Annotated[uuid.UUID, Field(alias="post_id")]
@@ -355,6 +401,7 @@ class PublicPostTargetsUpdate(TypedDict):
     attempts: NotRequired[Annotated[int, Field(alias="attempts")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     deadline_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deadline_at")]]
+    deleted_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deleted_at")]]
     due_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="due_at")]]
     error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
     error_class: NotRequired[Annotated[Optional[str], Field(alias="error_class")]]
@@ -367,6 +414,7 @@ class PublicPostTargetsUpdate(TypedDict):
     lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
     look_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="look_at")]]
     looks: NotRequired[Annotated[int, Field(alias="looks")]]
+    measure_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="measure_at")]]
     next_attempt_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="next_attempt_at")]]
     options: NotRequired[Annotated[JsonValue, Field(alias="options")]]
     post_id: NotRequired[Annotated[uuid.UUID, Field(alias="post_id")]]
@@ -452,6 +500,27 @@ class PublicProfilesUpdate(TypedDict):
     locale: NotRequired[Annotated[str, Field(alias="locale")]]
     notification_settings: NotRequired[Annotated[JsonValue, Field(alias="notification_settings")]]
     timezone: NotRequired[Annotated[str, Field(alias="timezone")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+
+class PublicPublicationNotes(BaseModel):
+    notes: JsonValue = Field(alias="notes")
+    post_version: int = Field(alias="post_version")
+    target_id: uuid.UUID = Field(alias="target_id")
+    target_version: int = Field(alias="target_version")
+    updated_at: datetime.datetime = Field(alias="updated_at")
+
+class PublicPublicationNotesInsert(TypedDict):
+    notes: NotRequired[Annotated[JsonValue, Field(alias="notes")]]
+    post_version: Annotated[int, Field(alias="post_version")]
+    target_id: Annotated[uuid.UUID, Field(alias="target_id")]
+    target_version: Annotated[int, Field(alias="target_version")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
+
+class PublicPublicationNotesUpdate(TypedDict):
+    notes: NotRequired[Annotated[JsonValue, Field(alias="notes")]]
+    post_version: NotRequired[Annotated[int, Field(alias="post_version")]]
+    target_id: NotRequired[Annotated[uuid.UUID, Field(alias="target_id")]]
+    target_version: NotRequired[Annotated[int, Field(alias="target_version")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
 
 class PublicPublishAttempts(BaseModel):
@@ -661,10 +730,12 @@ class PublicSocialAccounts(BaseModel):
     last_error: Optional[str] = Field(alias="last_error")
     picture_url: Optional[str] = Field(alias="picture_url")
     platform_id: str = Field(alias="platform_id")
+    profile_at: datetime.datetime = Field(alias="profile_at")
     status: PublicAccountStatus = Field(alias="status")
     token_expires_at: Optional[datetime.datetime] = Field(alias="token_expires_at")
     updated_at: datetime.datetime = Field(alias="updated_at")
     user_id: uuid.UUID = Field(alias="user_id")
+    username: Optional[str] = Field(alias="username")
 
 class PublicSocialAccountsInsert(TypedDict):
     account_name: Annotated[str, Field(alias="account_name")]
@@ -678,10 +749,12 @@ class PublicSocialAccountsInsert(TypedDict):
     last_error: NotRequired[Annotated[Optional[str], Field(alias="last_error")]]
     picture_url: NotRequired[Annotated[Optional[str], Field(alias="picture_url")]]
     platform_id: Annotated[str, Field(alias="platform_id")]
+    profile_at: NotRequired[Annotated[datetime.datetime, Field(alias="profile_at")]]
     status: NotRequired[Annotated[PublicAccountStatus, Field(alias="status")]]
     token_expires_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="token_expires_at")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+    username: NotRequired[Annotated[Optional[str], Field(alias="username")]]
 
 class PublicSocialAccountsUpdate(TypedDict):
     account_name: NotRequired[Annotated[str, Field(alias="account_name")]]
@@ -695,10 +768,12 @@ class PublicSocialAccountsUpdate(TypedDict):
     last_error: NotRequired[Annotated[Optional[str], Field(alias="last_error")]]
     picture_url: NotRequired[Annotated[Optional[str], Field(alias="picture_url")]]
     platform_id: NotRequired[Annotated[str, Field(alias="platform_id")]]
+    profile_at: NotRequired[Annotated[datetime.datetime, Field(alias="profile_at")]]
     status: NotRequired[Annotated[PublicAccountStatus, Field(alias="status")]]
     token_expires_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="token_expires_at")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+    username: NotRequired[Annotated[Optional[str], Field(alias="username")]]
 
 class PublicSourceItems(BaseModel):
     fetched_at: datetime.datetime = Field(alias="fetched_at")

@@ -35,14 +35,14 @@ export type Database = {
                   ]
                 },"media": {
                   Row: {
-                    "alt_text": string | null,"bytes": number | null,"checksum": string | null,"created_at": string,"duration": number | null,"height": number | null,"id": string,"inspections": number,"kind": Database["public"]['Enums']["media_kind"] | null,"mime": string | null,"next_inspection_at": string,"pages": number | null,"path": string,"reason": string | null,"status": Database["public"]['Enums']["media_status"],"user_id": string,"width": number | null
+                    "alt_text": string | null,"bytes": number | null,"checksum": string | null,"codec": string | null,"created_at": string,"duration": number | null,"frame_rate": number | null,"height": number | null,"id": string,"inspections": number,"kind": Database["public"]['Enums']["media_kind"] | null,"mime": string | null,"next_inspection_at": string,"pages": number | null,"path": string,"reason": string | null,"status": Database["public"]['Enums']["media_status"],"user_id": string,"width": number | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"created_at"?: string,"duration"?: number | null,"height"?: number | null,"id"?: string,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path": string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
+                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"codec"?: string | null,"created_at"?: string,"duration"?: number | null,"frame_rate"?: number | null,"height"?: number | null,"id"?: string,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path": string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
                   }
                   Update: {
-                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"created_at"?: string,"duration"?: number | null,"height"?: number | null,"id"?: string,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path"?: string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
+                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"codec"?: string | null,"created_at"?: string,"duration"?: number | null,"frame_rate"?: number | null,"height"?: number | null,"id"?: string,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path"?: string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
                   }
                   Relationships: [
 
@@ -83,14 +83,14 @@ isOneToOne: false
                   ]
                 },"platforms": {
                   Row: {
-                    "enabled": boolean,"id": string,"limits": NonNullable<Json>,"name": string,"read_back_scope": string | null
+                    "enabled": boolean,"id": string,"limits": NonNullable<Json>,"metrics_scope": string | null,"name": string,"read_back_scope": string | null,"refresh_before": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "enabled"?: boolean,"id": string,"limits": NonNullable<Json>,"name": string,"read_back_scope"?: string | null
+                    "enabled"?: boolean,"id": string,"limits": NonNullable<Json>,"metrics_scope"?: string | null,"name": string,"read_back_scope"?: string | null,"refresh_before"?: string
                   }
                   Update: {
-                    "enabled"?: boolean,"id"?: string,"limits"?: NonNullable<Json>,"name"?: string,"read_back_scope"?: string | null
+                    "enabled"?: boolean,"id"?: string,"limits"?: NonNullable<Json>,"metrics_scope"?: string | null,"name"?: string,"read_back_scope"?: string | null,"refresh_before"?: string
                   }
                   Relationships: [
 
@@ -121,16 +121,36 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
-                },"post_targets": {
+                },"post_metrics": {
                   Row: {
-                    "absent_since": string | null,"account_id": string,"attempts": number,"created_at": string,"deadline_at": string | null,"due_at": string | null,"error": string | null,"error_class": string | null,"external_id": string | null,"external_id_unknown": boolean,"external_url": string | null,"failures": number,"id": string,"lease_token": number | null,"lease_until": string | null,"look_at": string | null,"looks": number,"next_attempt_at": string | null,"options": NonNullable<Json>,"post_id": string,"published_at": string | null,"stalls": number,"state": Database["public"]['Enums']["target_state"],"text_override": string | null,"updated_at": string,"user_id": string,"version": number,"worker": string | null
+                    "comments": number | null,"id": string,"impressions": number | null,"likes": number | null,"shares": number | null,"taken_at": string,"target_id": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "absent_since"?: string | null,"account_id": string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"look_at"?: string | null,"looks"?: number,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id": string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
+                    "comments"?: number | null,"id"?: string,"impressions"?: number | null,"likes"?: number | null,"shares"?: number | null,"taken_at"?: string,"target_id": string,"user_id": string
                   }
                   Update: {
-                    "absent_since"?: string | null,"account_id"?: string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"look_at"?: string | null,"looks"?: number,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id"?: string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
+                    "comments"?: number | null,"id"?: string,"impressions"?: number | null,"likes"?: number | null,"shares"?: number | null,"taken_at"?: string,"target_id"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "post_metrics_target_id_user_id_fkey"
+      columns: ["target_id","user_id"]
+isOneToOne: false
+      referencedRelation: "post_targets"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"post_targets": {
+                  Row: {
+                    "absent_since": string | null,"account_id": string,"attempts": number,"created_at": string,"deadline_at": string | null,"deleted_at": string | null,"due_at": string | null,"error": string | null,"error_class": string | null,"external_id": string | null,"external_id_unknown": boolean,"external_url": string | null,"failures": number,"id": string,"lease_token": number | null,"lease_until": string | null,"look_at": string | null,"looks": number,"measure_at": string | null,"next_attempt_at": string | null,"options": NonNullable<Json>,"post_id": string,"published_at": string | null,"stalls": number,"state": Database["public"]['Enums']["target_state"],"text_override": string | null,"updated_at": string,"user_id": string,"version": number,"worker": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "absent_since"?: string | null,"account_id": string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"deleted_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"look_at"?: string | null,"looks"?: number,"measure_at"?: string | null,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id": string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
+                  }
+                  Update: {
+                    "absent_since"?: string | null,"account_id"?: string,"attempts"?: number,"created_at"?: string,"deadline_at"?: string | null,"deleted_at"?: string | null,"due_at"?: string | null,"error"?: string | null,"error_class"?: string | null,"external_id"?: string | null,"external_id_unknown"?: boolean,"external_url"?: string | null,"failures"?: number,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"look_at"?: string | null,"looks"?: number,"measure_at"?: string | null,"next_attempt_at"?: string | null,"options"?: NonNullable<Json>,"post_id"?: string,"published_at"?: string | null,"stalls"?: number,"state"?: Database["public"]['Enums']["target_state"],"text_override"?: string | null,"updated_at"?: string,"user_id"?: string,"version"?: number,"worker"?: string | null
                   }
                   Relationships: [
                     {
@@ -180,6 +200,26 @@ isOneToOne: false
                   }
                   Relationships: [
 
+                  ]
+                },"publication_notes": {
+                  Row: {
+                    "notes": NonNullable<Json>,"post_version": number,"target_id": string,"target_version": number,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "notes"?: NonNullable<Json>,"post_version": number,"target_id": string,"target_version": number,"updated_at"?: string
+                  }
+                  Update: {
+                    "notes"?: NonNullable<Json>,"post_version"?: number,"target_id"?: string,"target_version"?: number,"updated_at"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "publication_notes_target_id_fkey"
+      columns: ["target_id"]
+isOneToOne: true
+      referencedRelation: "post_targets"
+      referencedColumns: ["id"]
+    }
                   ]
                 },"publish_attempts": {
                   Row: {
@@ -281,14 +321,14 @@ isOneToOne: true
                   ]
                 },"social_accounts": {
                   Row: {
-                    "account_name": string,"connected_at": string,"external_id": string,"family_name": string | null,"given_name": string | null,"granted_scopes": (string)[],"id": string,"kind": Database["public"]['Enums']["account_kind"],"last_error": string | null,"picture_url": string | null,"platform_id": string,"status": Database["public"]['Enums']["account_status"],"token_expires_at": string | null,"updated_at": string,"user_id": string
+                    "account_name": string,"connected_at": string,"external_id": string,"family_name": string | null,"given_name": string | null,"granted_scopes": (string)[],"id": string,"kind": Database["public"]['Enums']["account_kind"],"last_error": string | null,"picture_url": string | null,"platform_id": string,"profile_at": string,"status": Database["public"]['Enums']["account_status"],"token_expires_at": string | null,"updated_at": string,"user_id": string,"username": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "account_name": string,"connected_at"?: string,"external_id": string,"family_name"?: string | null,"given_name"?: string | null,"granted_scopes"?: (string)[],"id"?: string,"kind"?: Database["public"]['Enums']["account_kind"],"last_error"?: string | null,"picture_url"?: string | null,"platform_id": string,"status"?: Database["public"]['Enums']["account_status"],"token_expires_at"?: string | null,"updated_at"?: string,"user_id": string
+                    "account_name": string,"connected_at"?: string,"external_id": string,"family_name"?: string | null,"given_name"?: string | null,"granted_scopes"?: (string)[],"id"?: string,"kind"?: Database["public"]['Enums']["account_kind"],"last_error"?: string | null,"picture_url"?: string | null,"platform_id": string,"profile_at"?: string,"status"?: Database["public"]['Enums']["account_status"],"token_expires_at"?: string | null,"updated_at"?: string,"user_id": string,"username"?: string | null
                   }
                   Update: {
-                    "account_name"?: string,"connected_at"?: string,"external_id"?: string,"family_name"?: string | null,"given_name"?: string | null,"granted_scopes"?: (string)[],"id"?: string,"kind"?: Database["public"]['Enums']["account_kind"],"last_error"?: string | null,"picture_url"?: string | null,"platform_id"?: string,"status"?: Database["public"]['Enums']["account_status"],"token_expires_at"?: string | null,"updated_at"?: string,"user_id"?: string
+                    "account_name"?: string,"connected_at"?: string,"external_id"?: string,"family_name"?: string | null,"given_name"?: string | null,"granted_scopes"?: (string)[],"id"?: string,"kind"?: Database["public"]['Enums']["account_kind"],"last_error"?: string | null,"picture_url"?: string | null,"platform_id"?: string,"profile_at"?: string,"status"?: Database["public"]['Enums']["account_status"],"token_expires_at"?: string | null,"updated_at"?: string,"user_id"?: string,"username"?: string | null
                   }
                   Relationships: [
                     {
@@ -353,7 +393,10 @@ isOneToOne: false
             [_ in never]: never
           }
           Functions: {
-            "approve_occurrence":
+            "account_to_ask":
+{ Args: { "account": string,"owner": string }; Returns: Json
+                           },
+"approve_occurrence":
 { Args: { "occurrence": string }; Returns: {
               "account_id": string,
 "created_at": string,
@@ -394,6 +437,7 @@ isOneToOne: false
 "attempts": number,
 "created_at": string,
 "deadline_at": string | null,
+"deleted_at": string | null,
 "due_at": string | null,
 "error": string | null,
 "error_class": string | null,
@@ -406,6 +450,7 @@ isOneToOne: false
 "lease_until": string | null,
 "look_at": string | null,
 "looks": number,
+"measure_at": string | null,
 "next_attempt_at": string | null,
 "options": NonNullable<Json>,
 "post_id": string,
@@ -437,6 +482,12 @@ isOneToOne: false
               "id": string,"input": Json,"lease_token": number,"user_id": string
             }[]
                            },
+"claim_measurements":
+{ Args: { "take": number }; Returns: Json
+                           },
+"claim_profiles":
+{ Args: { "take": number }; Returns: Json
+                           },
 "claim_unconfirmed":
 { Args: { "lease_seconds": number,"take": number }; Returns: Json
                            },
@@ -462,6 +513,9 @@ isOneToOne: false
                            },
 "heartbeat":
 { Args: { "name": string }; Returns: undefined
+                           },
+"keep_notes":
+{ Args: { "look"?: number,"patch": Json,"target": string,"token": number }; Returns: boolean
                            },
 "lose_account":
 { Args: { "account": string,"reason": string }; Returns: undefined
@@ -495,6 +549,9 @@ isOneToOne: false
 "next_work":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
+"note_deleted":
+{ Args: { "target": string }; Returns: undefined
+                           },
 "open_occurrences":
 { Args: { "take"?: number }; Returns: number
                            },
@@ -526,6 +583,7 @@ isOneToOne: false
 "attempts": number,
 "created_at": string,
 "deadline_at": string | null,
+"deleted_at": string | null,
 "due_at": string | null,
 "error": string | null,
 "error_class": string | null,
@@ -538,6 +596,7 @@ isOneToOne: false
 "lease_until": string | null,
 "look_at": string | null,
 "looks": number,
+"measure_at": string | null,
 "next_attempt_at": string | null,
 "options": NonNullable<Json>,
 "post_id": string,
@@ -588,6 +647,9 @@ isOneToOne: false
               "lease_token": number,"target_id": string,"verdict": string
             }[]
                            },
+"settle_outcome":
+{ Args: { "look": number,"target": string,"told": Json }; Returns: string
+                           },
 "settle_target":
 { Args: { "answer": Database["public"]['Enums']["settlement"],"target": string }; Returns: {
               "absent_since": string | null,
@@ -595,6 +657,7 @@ isOneToOne: false
 "attempts": number,
 "created_at": string,
 "deadline_at": string | null,
+"deleted_at": string | null,
 "due_at": string | null,
 "error": string | null,
 "error_class": string | null,
@@ -607,6 +670,7 @@ isOneToOne: false
 "lease_until": string | null,
 "look_at": string | null,
 "looks": number,
+"measure_at": string | null,
 "next_attempt_at": string | null,
 "options": NonNullable<Json>,
 "post_id": string,
@@ -657,6 +721,9 @@ isOneToOne: false
         isOneToOne: false
         isSetofReturn: true
       } },
+"target_to_delete":
+{ Args: { "owner": string,"target": string }; Returns: Json
+                           },
 "tokens_to_refresh":
 { Args: { "take": number }; Returns: Json
                            },

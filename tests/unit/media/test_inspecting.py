@@ -319,7 +319,7 @@ def test_an_mp4_is_a_video(mp4: Mp4, options: dict[str, Any]) -> None:
 def test_a_video_tells_how_it_is_coded_and_how_fast_it_runs(mp4: Mp4, webm: Mp4) -> None:
     for brand in (b"isom", b"qt  "):
         found = inspect(mp4(brand, seconds=2))  # 20 pictures
-        assert (found.codec, found.frame_rate) == ("AVC", 10.0)
+        assert (found.codec, found.frame_rate) == ("H.264", 10.0)
     found = inspect(webm())
     assert (found.codec, found.frame_rate) == ("VP8", None)
     assert inspect(picture("PNG")).codec is None
