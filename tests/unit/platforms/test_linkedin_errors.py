@@ -107,6 +107,7 @@ def test_waiting_for_media_is_short_and_for_the_operator_long(
     assert isinstance(media, TryLater)
     assert isinstance(version, TryLater)
     assert (media.after, version.after) == (10, 3600)
+    assert (media.operator, version.operator) == (False, True)
     assert "LINKEDIN_VERSION" in caplog.text
 
 

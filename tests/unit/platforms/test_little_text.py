@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backend.platforms.little_text import escape
+from backend.platforms.little_text import escape, hashtags
 
 # The list in LinkedIn's "little Text Format", written down here once more on purpose.
 RESERVED = "|{}@[]()<>#\\*_~"
@@ -99,3 +99,8 @@ def test_escaping_is_one_pass_so_a_second_one_would_show() -> None:
 def test_a_long_text_is_escaped_in_no_time() -> None:
     text = "#a_" * 20_000 + "(" * 20_000
     assert shown(escape(text))[0] == text
+
+
+@given(ODD)
+def test_the_hashtags_named_are_those_that_readers_get(text: str) -> None:
+    assert list(hashtags(text)) == shown(escape(text))[1]
