@@ -186,7 +186,8 @@ def client(
 
 
 def make_app(sandbox: Sandbox, name: str, **more: Any) -> App:
-    if name == "tiktok":  # it fetches only from where an app has verified to be at home
+    if "pull_prefix" in PLATFORMS[name].Settings.model_fields:
+        # it fetches only from where an app has verified to be at home
         more.setdefault("verified_prefixes", [shelf().origin])
     client_id, secret = f"app-{secrets.token_hex(6)}", secrets.token_hex(12)
     redirect_uri = f"https://api.example.org/api/platforms/{name}/callback"
@@ -201,6 +202,16 @@ def make_app(sandbox: Sandbox, name: str, **more: Any) -> App:
     return App(
         sandbox, name, client_id, secret, redirect_uri, client(name, sandbox.url, client_id, secret)
     )
+
+
+def offering(capability: type[Any]) -> list[str]:
+    """The platforms that have what this small protocol of the contract asks for."""
+    return [name for name, platform in PLATFORMS.items() if all(hasattr(platform, each) for each in members_of(capability))]  # fmt: skip
+
+
+def members_of(protocol: type[Any]) -> list[str]:
+    """The names that a platform has to have for it."""
+    return [name for name in vars(protocol) if not name.startswith("_")]
 
 
 @pytest.fixture(params=sorted(PLATFORMS))
