@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, SecretStr
 
+from ..core.errors import Rejected
 from ..core.platform_contract import (
     Content,
     Granted,
@@ -38,7 +39,7 @@ from .linkedin_content import (
 )
 from .linkedin_errors import post_url, raise_for
 from .linkedin_login import LinkedInLogin, bearer
-from .linkedin_media import LinkedInMedia
+from .linkedin_media import LinkedInMedia, forget_uploads
 from .linkedin_pages import (
     LIST_SCOPE,
     POST_SCOPE,
@@ -195,23 +196,27 @@ class LinkedIn:
     def prepare(
         self, tokens: Tokens, identity: Identity, content: Content, notes: Notes
     ) -> dict[str, Any]:
-        """Upload the media; returns the body of the create call. Repeatable: unused uploads are invisible."""
+        """Upload the media that the notes do not hold; returns the body of the create call. Unused uploads are invisible."""
         require_page_scope(identity, tokens)
         author = author_of(identity)
         body = post_body(author, content)
         with minded(notes):
             if content.attachments and "content" in body:
-                thumbnail = self._media.thumbnail(tokens, author, content.attachments[0])
+                thumbnail = self._media.thumbnail(tokens, author, content, notes)
                 body["content"]["article"]["thumbnail"] = thumbnail
             elif content.attachments:
-                body["content"] = self._media.upload(tokens, author, content)
+                body["content"] = self._media.upload(tokens, author, content, notes)
         return body
 
     def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         """Create the post. 201 means it exists, even without an id; what is not a clear refusal leaves it unknown."""
         with minded(notes):
             answer = self._rest("POST", "/posts", tokens, json=prepared)
-            raise_for(answer, creating=True)
+            try:
+                raise_for(answer, creating=True)
+            except Rejected:
+                forget_uploads(notes)
+                raise
         urn = answer.headers.get("x-restli-id") or None
         return Published(
             external_id=urn,

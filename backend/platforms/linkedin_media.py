@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from ..core.errors import NoAnswer, Reconnect, Rejected, TryLater
-from ..core.platform_contract import Attachment, Content, Tokens
+from ..core.errors import LinError, NoAnswer, Reconnect, Rejected, TryLater
+from ..core.platform_contract import Attachment, Content, Notes, Tokens
 from ..core.ports import Answer, PlatformDoor
 from .linkedin_errors import raise_for
 
@@ -19,6 +21,16 @@ _PLACES = {
     "documents": ("uploadUrl", "document"),
     "videos": ("uploadInstructions", "video"),
 }
+_KINDS = {"image": "images", "gif": "images", "document": "documents", "video": "videos"}
+# How long LinkedIn keeps what no post uses is not documented.
+_UPLOAD_SECONDS = 12 * 3600.0
+
+
+def forget_uploads(notes: Notes) -> None:
+    """After a refusal the next try uploads anew: what is there may be the reason. Never hides the refusal."""
+    if notes.get("uploads") is not None:
+        with suppress(LinError):
+            notes.keep(uploads=None)
 
 
 class Rest(Protocol):
@@ -30,7 +42,8 @@ class Rest(Protocol):
 
 
 class LinkedInMedia:
-    """Uploads the attachments of a post and gives the `content` of its create call."""
+    """Uploads the attachments of a post and gives the `content` of its create call. Notes hold `uploads`, {media id: [URN,
+    when]}."""
 
     def __init__(
         self, rest: Rest, door: PlatformDoor, grace_seconds: float, pause: Callable[[float], None]
@@ -40,33 +53,49 @@ class LinkedInMedia:
         self._grace_seconds = grace_seconds
         self._pause = pause
 
-    def upload(self, tokens: Tokens, owner: str, content: Content) -> dict[str, Any]:
+    def upload(self, tokens: Tokens, owner: str, content: Content, notes: Notes) -> dict[str, Any]:
         """Upload everything and wait until LinkedIn can use it. The owner must be the author of the post."""
-        first = content.attachments[0]
-        if first.kind == "video":
-            return {
-                "media": {"id": self._video(tokens, owner, first), "title": _title(content, first)}
-            }
-        if first.kind == "document":
-            return {
-                "media": {
-                    "id": self._document(tokens, owner, first),
-                    "title": _title(content, first),
-                }
-            }
+        files = content.attachments
+        urns = self._uploaded(tokens, owner, files, notes)
+        if files[0].kind in ("video", "document"):
+            return {"media": {"id": urns[0], "title": _title(content, files[0])}}
         images = [
             # an empty altText is refused: leave the key out
-            {"id": self._image(tokens, owner, a)} | ({"altText": a.alt_text} if a.alt_text else {})
-            for a in content.attachments
+            {"id": urn} | ({"altText": file.alt_text} if file.alt_text else {})
+            for urn, file in zip(urns, files, strict=True)
         ]
-        self._wait(tokens, "images", [image["id"] for image in images])
         return {"media": images[0]} if len(images) == 1 else {"multiImage": {"images": images}}
 
-    def thumbnail(self, tokens: Tokens, owner: str, attachment: Attachment) -> str:
+    def thumbnail(self, tokens: Tokens, owner: str, content: Content, notes: Notes) -> str:
         """Upload the picture that an article shows; returns its URN."""
-        urn = self._image(tokens, owner, attachment)
-        self._wait(tokens, "images", [urn])
-        return urn
+        return self._uploaded(tokens, owner, content.attachments, notes)[0]
+
+    def _uploaded(
+        self, tokens: Tokens, owner: str, files: Sequence[Attachment], notes: Notes
+    ) -> list[str]:
+        """The URNs of the files, ready to be used. What the notes hold from an earlier try is not uploaded again: every
+        upload takes several of the day's requests."""
+        kept: dict[str, Any] = dict(notes.get("uploads", {}))
+        now = datetime.now(UTC).timestamp()
+        for file in files:
+            known = kept.get(file.media_id)
+            if known is None or now - known[1] > _UPLOAD_SECONDS:
+                kept[file.media_id] = [self._sent(tokens, owner, file), now]
+                notes.keep(uploads=kept)
+        urns = [str(kept[file.media_id][0]) for file in files]
+        try:
+            self._wait(tokens, _KINDS[files[0].kind], urns)
+        except Rejected:
+            forget_uploads(notes)
+            raise
+        return urns
+
+    def _sent(self, tokens: Tokens, owner: str, file: Attachment) -> str:
+        if file.kind == "video":
+            return self._video(tokens, owner, file)
+        if file.kind == "document":
+            return self._document(tokens, owner, file)
+        return self._image(tokens, owner, file)
 
     def _image(self, tokens: Tokens, owner: str, attachment: Attachment) -> str:
         value = self._initialize(tokens, "images", {"owner": owner})
@@ -76,9 +105,7 @@ class LinkedInMedia:
     def _document(self, tokens: Tokens, owner: str, attachment: Attachment) -> str:
         value = self._initialize(tokens, "documents", {"owner": owner})
         self._put(tokens, value["uploadUrl"], attachment)
-        urn = str(value["document"])
-        self._wait(tokens, "documents", [urn])
-        return urn
+        return str(value["document"])
 
     def _video(self, tokens: Tokens, owner: str, attachment: Attachment) -> str:
         value = self._initialize(
@@ -104,7 +131,6 @@ class LinkedInMedia:
             json={"finalizeUploadRequest": {"video": urn, "uploadToken": value.get("uploadToken", ""), "uploadedPartIds": part_ids}},
         )  # fmt: skip
         raise_for(answer, creating=False)
-        self._wait(tokens, "videos", [urn])
         return urn
 
     def _initialize(self, tokens: Tokens, kind: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from backend.core.errors import NoAnswer, Reconnect, Rejected, TryLater
+from backend.core.errors import LeaseLost, NoAnswer, Reconnect, Rejected, TryLater
 from backend.core.platform_contract import Content, Identity, Tokens
+from backend.core.ports import MediaKind
 from backend.outbound import PlatformHttp
 from backend.platforms.linkedin import LinkedIn
 from local.sandbox.driver import Sandbox
@@ -112,6 +113,82 @@ def test_a_video_whose_state_may_not_be_read_is_published_after_a_grace(
     assert account.publish(Content("watch", (attachment("video", mp4(100_000)),))).external_id
 
 
+# ------------------------------------------------------------------------------------ what is not uploaded twice
+
+
+def begun(ada: Account, kind: str = "images") -> int:
+    """How many uploads LinkedIn was asked for."""
+    asked = ada.app.sandbox.requests(ada.member, path=f"/rest/{kind}", method="POST")
+    return len([one for one in asked if one["action"] == "initializeUpload"])
+
+
+def test_a_second_try_goes_on_where_the_first_one_stopped(ada: Account) -> None:
+    notes = Kept()
+    images = tuple(attachment("image", picture(n), f"number {n}") for n in range(4))
+    ada.prepare(Content("three", images[:3]), notes)
+    ada.order({"status": 500}, path="/dms-uploads/*", method="PUT")
+    with pytest.raises(TryLater):
+        ada.prepare(Content("four", images), notes)
+    assert len(notes.get("uploads")) == 3
+    ada.publish(Content("four", images), notes)
+    assert [m["alt_text"] for m in ada.posts[0]["media"]] == [f"number {n}" for n in range(4)]
+    assert begun(ada) == 3 + 1 + 1
+
+
+def test_a_worker_that_died_leaves_only_the_last_upload_to_be_repeated(ada: Account) -> None:
+    notes = Kept()
+    images = tuple(attachment("image", picture(n)) for n in range(2))
+    ada.prepare(Content("one", images[:1]), notes)
+    notes.stop_before = "uploads"
+    with pytest.raises(LeaseLost):
+        ada.prepare(Content("two", images), notes)
+    notes.stop_before = None
+    ada.publish(Content("two", images), notes)
+    assert len(ada.posts[0]["media"]) == 2
+    assert begun(ada) == 3
+
+
+@pytest.mark.parametrize("kind", ["video", "document"])
+def test_a_long_upload_is_not_repeated(
+    ada: Account, mp4: Callable[[int], bytes], kind: MediaKind
+) -> None:
+    notes = Kept()
+    file = attachment(kind, mp4(100_000) if kind == "video" else PDF)
+    for _ in range(2):
+        ada.prepare(Content("big", (file,)), notes)
+    assert begun(ada, f"{kind}s") == 1
+
+
+def test_an_upload_that_lay_for_a_day_is_repeated(ada: Account) -> None:
+    content = Content("one", (attachment("image", picture()),))
+    notes = Kept()
+    ada.prepare(content, notes)
+    ((name, (urn, at)),) = notes.get("uploads").items()
+    notes.keep(uploads={name: [urn, at - 24 * 3600]})
+    ada.publish(content, notes)
+    assert begun(ada) == 2
+
+
+@pytest.mark.parametrize("code", ["MEDIA_ASSET_PROCESSING_FAILED", "INVALID_IMAGE_ID"])
+def test_after_a_refusal_the_owners_next_try_uploads_anew(ada: Account, code: str) -> None:
+    content = Content("one", (attachment("image", picture()),))
+    notes = Kept()
+    prepared = ada.prepare(content, notes)
+    ada.order({"status": 400, "body": {"status": 400, "message": "No.", "code": code}})
+    with pytest.raises(Rejected):
+        ada.app.platform.publish(ada.tokens, prepared, notes)
+    assert notes.get("uploads") is None
+    ada.publish(content, notes)
+    assert begun(ada) == 2
+
+
+def test_a_file_that_cannot_be_processed_is_not_kept(ada: Account) -> None:
+    notes = Kept()
+    with pytest.raises(Rejected):
+        ada.prepare(Content("watch", (attachment("video", bytes(100_000)),)), notes)
+    assert notes.values == {}
+
+
 @pytest.mark.parametrize("visibility", ["PUBLIC", "CONNECTIONS", "LOGGED_IN"])
 def test_the_visibility_is_the_chosen_one(ada: Account, visibility: str) -> None:
     ada.publish(Content("hello", options={"visibility": visibility}))
@@ -171,7 +248,7 @@ def test_the_daily_quota_parks_the_whole_account(ada: Account) -> None:
     ada.app.sandbox.tell("quotas", platform="linkedin", member=ada.member, used=150)
     with pytest.raises(TryLater) as raised:
         ada.app.platform.publish(ada.tokens, prepared, Kept())
-    assert raised.value.whole_account
+    assert (raised.value.whole_account, raised.value.after) == (True, 120)
 
 
 def test_a_retired_version_waits_for_the_operator(linkedin: App, ada: Account) -> None:
@@ -179,8 +256,9 @@ def test_a_retired_version_waits_for_the_operator(linkedin: App, ada: Account) -
         PlatformHttp(linkedin.sandbox.url),
         LinkedIn.Settings(client_id="i", client_secret="s", version="202401"),
     )
-    with pytest.raises(TryLater, match="operator has to update it"):
+    with pytest.raises(TryLater, match="operator has to update it") as waiting:
         old.publish(ada.tokens, ada.prepare(Content("a")), Kept())
+    assert waiting.value.operator
 
 
 def test_what_the_sandbox_counts_as_defects_never_happens(ada: Account) -> None:
