@@ -85,6 +85,22 @@ class Model:
             "error_class": end,
         }
 
+    def outcome(self, claim: Row, end: str) -> Row | None:
+        """What the platform tells of the last call for a target; what is being processed comes to this end first. None:
+        it has none."""
+        calls = self.calls.get(claim["target_id"], [])
+        call = next((c for c in calls if c.id == f"urn:{claim['lease_token']}"), None)
+        if call is None:
+            return None
+        if call.processing and end != "pending":
+            call.processing, call.accepted = False, end == "published"
+        if call.processing:
+            return {"outcome": "pending", "after_seconds": 20}
+        if call.accepted:
+            return {"outcome": "published", "external_id": call.id}
+        call.refused = True
+        return {"outcome": "failed" if end == "failed" else "absent", "error_class": "not_created"}
+
     def seen(self, claim: Row) -> tuple[list[Row], bool]:
         """What the platform shows of this target, and whether seeing nothing can be proof."""
         same = [c for c in self.calls[claim["target_id"]] if c.text == claim["text"] and c.accepted]
@@ -126,7 +142,8 @@ class Model:
         assert row["failures"] <= 6, f"tried too often: {story}"
         assert row["stalls"] <= 3, f"not put into quarantine: {story}"
         looking = row["look_at"] is not None
-        assert not looking or state == "unconfirmed", story
+        assert not looking or state in ("unconfirmed", "confirming"), story
+        assert looking or state != "confirming", f"nobody asks what became of it: {story}"
         assert state not in TOLD or looking or f"target_{state}" in row["told"], f"untold: {story}"
 
     def check_all(self, targets: list[Row], posts: list[Row]) -> None:

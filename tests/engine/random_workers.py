@@ -29,6 +29,7 @@ UNSENT = {
     "revoked": "needs_reconnect",
 }
 PROCESSED = ("published", "failed", "unconfirmed")
+OUTCOMES = ("published", "failed", "absent", "pending", None)
 FRESH = ("claimed", "marked", "called")
 Step = tuple[int, str, int]
 STEPS = st.lists(st.tuples(st.integers(0, 99), FATES, st.integers(0, 19)), min_size=2, max_size=8)
@@ -76,7 +77,7 @@ class Workers:
         elif draw == 18:
             self.renew(actor)
         elif draw == 17:
-            self.look(may_prove=pick % 2 == 0)
+            self.look(may_prove=pick % 2 == 0, end=OUTCOMES[pick % len(OUTCOMES)])
         elif draw >= 15 or not fresh:
             return self.claim(actor, take=1 + pick % 2, ahead=pick % 5, lost=pick % 8 == 7)
         else:
@@ -158,6 +159,10 @@ class Workers:
                 " join posts p on p.id = t.post_id where t.id = %s", claim.target,
             )  # fmt: skip
             assert now == [{"state": "sending", "text": claim.row["text"]}], f"changed: {claim}"
+            if accepted:  # a platform that can be asked for this one
+                token = claim.row["lease_token"]
+                patch = {"reference": f"urn:{token}"}
+                assert claim.actor.call("keep_notes", target=claim.target, token=token, patch=patch)
             claim.result = self.model.create(claim.row, fate, accepted)
 
     def end_before_the_mark(self, claim: Claim, fate: str) -> None:
@@ -189,16 +194,22 @@ class Workers:
         for row in actor.rows("renew_lease", leases=leases, lease_seconds=LEASE):
             held[row["renew_lease"]].lease_ends = self.clock + LEASE
 
-    def look(self, *, may_prove: bool) -> None:
-        """Look on the platform for what may be live."""
+    def look(self, *, may_prove: bool, end: str | None) -> None:
+        """Look on the platform for what may be live; where it can be asked for this one, that comes first. `end` is what
+        becomes of what is processed, None: it tells nothing."""
         actor = self.sessions[0]
         for one in actor.call("claim_unconfirmed", take=10, lease_seconds=LEASE):
+            asked = {"target": one["target_id"], "look": one["look"]}
+            told = self.model.outcome(one, end) if end and "reference" in one["notes"] else None
+            if told is not None:
+                verdict = actor.call("settle_outcome", **asked, told=told)
+                assert verdict in ("published", "failed", "scheduled", "looking", "asked"), verdict
+                continue
             shown, complete = (
                 self.model.seen(one) if one["target_id"] in self.model.calls else ([], True)
             )
             verdict = actor.call(
-                "settle_unconfirmed",
-                target=one["target_id"], look=one["look"], seen=shown, absence_is_proof=complete and may_prove,
-            )  # fmt: skip
+                "settle_unconfirmed", **asked, seen=shown, absence_is_proof=complete and may_prove
+            )
             if verdict == "scheduled":
                 self.model.proven_absent(one)

@@ -76,7 +76,7 @@ class Engine(RuleBasedStateMachine):
             self.world.service.call("recover_leases")
             self.world.service.call("mark_missed")
             self._pass(HOUR)
-            self.workers.look(may_prove=False)
+            self.workers.look(may_prove=False, end=None)
             self.everything_holds()
             for row in self.world.admin.run(TARGETS, self.user):
                 assert row["state"] not in (*AT_WORK, "scheduled"), f"stuck: {row}"
