@@ -32,6 +32,17 @@ def claim(world: World, take: int, **held: int) -> Counter[str]:
     return Counter(target["platform"] for target in answer["targets"])
 
 
+@pytest.fixture(autouse=True)
+def others_are_off(world: World) -> Iterator[None]:
+    """LinkedIn alone, whatever else this server knows."""
+    others = [
+        row["id"] for row in world.admin.run("select id from platforms where id <> 'linkedin'")
+    ]
+    world.admin.run("update platforms set enabled = false where id = any (%s)", others)
+    yield
+    world.admin.run("update platforms set enabled = true where id = any (%s)", others)
+
+
 @pytest.fixture
 def birch(world: World) -> Iterator[str]:
     """A second platform."""
