@@ -78,12 +78,13 @@ class Reconciler:
             try:
                 verdict = self._asked(unconfirmed, platform)
                 if verdict is None and isinstance(platform, ReadsBack):
-                    found = self._found(unconfirmed, platform, platform)
-                    is_proof = platform.absence_is_proof
+                    found, is_proof = self._found(unconfirmed, platform, platform)
             except Unavailable:
                 raise
             except LinError as error:  # not seen is not absent: the next look may see more
                 log.warning("could not look", extra={**_names(target), "error": str(error)})
+            except Exception:  # a mistake of ours about one keeps no other from being looked for
+                log.exception("looking failed unexpectedly", extra=_names(target))
         if verdict is None:
             verdict = self.store.settle_unconfirmed(unconfirmed, found, absence_is_proof=is_proof)
         log.info("looked for", extra={**_names(target), "look": unconfirmed.look, "verdict": verdict})  # fmt: skip
@@ -123,14 +124,16 @@ class Reconciler:
 
     def _found(
         self, unconfirmed: UnconfirmedTarget, platform: Platform, shows: ReadsBack
-    ) -> list[Seen]:
+    ) -> tuple[list[Seen], bool]:
+        """The posts that fit, and whether none would be proof that there is none."""
         target = unconfirmed.target
         parts = platform.render(_content(target)).parts
         if len(parts) > 1:
-            return []  # one post of a thread proves nothing about the others: only `Follows` can tell
+            # one post of a thread proves nothing about the others: only `Follows` can tell
+            return [], False
         since = unconfirmed.sending_at - CLOCKS_DIFFER
         seen = shows.recent_posts(self._tokens(target, platform), target.identity, since=since)
-        return matching(seen, parts[0].text, len(target.media), since)
+        return matching(seen, parts[0].text, len(target.media), since), shows.absence_is_proof
 
     def _tokens(self, target: ClaimedTarget, platform: Platform) -> Tokens:
         assert target.tokens is not None  # noqa: S101 - the caller has looked
