@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from .auth import Authenticator, SigningKeys
 from .core.breaker import Breakers
@@ -28,6 +28,7 @@ from .core.reading import SourceFetcher
 from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
 from .links import MediaLinks
+from .media.erasing import erase_place
 from .media.fitting import fit_picture
 from .media.inspecting import Inspector
 from .media.planning import plan_picture
@@ -58,6 +59,7 @@ class Services:
     links: MediaLinks
     follow_ups: FollowUps
     plan_picture: Planner
+    erase_place: Callable[[BinaryIO, str], tuple[str, ...]]
     run_generation: Callable[[str], None]
 
 
@@ -103,6 +105,7 @@ def build(settings: Settings) -> Services:
             TokenKeeper(supabase.service.accounts, platforms, sealer), utc_now,
         ),
         plan_picture,
+        erase_place,
         _background(_generator(settings, supabase, threading.Event())),
     )  # fmt: skip
 
@@ -125,6 +128,7 @@ def build_worker(
             platforms,
             keeper,
             fit=fit_picture,
+            erase_place=erase_place,
             links=MediaLinks(sealer, settings.public_url),
         ),
         Breakers(first_open_seconds=settings.breaker_seconds),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from os import SEEK_END
 
-from flask import Response, current_app, send_file
+from flask import Response, current_app, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
@@ -33,7 +34,12 @@ def fetch(path: MediaPath) -> Response:
     opened = ExitStack()
     try:
         file = opened.enter_context(lin.supabase.service.media.open_media(place))
-        answer = send_file(file, mime, conditional=True, etag=False, max_age=0)
+        lin.erase_place(file, mime)
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
+        answer = send_file(file, mime, etag=False, max_age=0)
+        answer.content_length = size
+        answer.make_conditional(request, accept_ranges=True, complete_length=size)
     except BaseException:
         opened.close()
         raise

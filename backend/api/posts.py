@@ -91,7 +91,8 @@ class SentPreview(BaseModel):
 
 
 class FilePreview(BaseModel):
-    """A file of the post, and what will be sent of it. Metadata of pictures (the place, the camera) are always removed."""
+    """A file of the post, and what will be sent of it. Metadata of pictures (the place, the camera) and the
+    place in a video are always removed."""
 
     id: str
     kind: str | None

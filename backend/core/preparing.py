@@ -20,7 +20,8 @@ from .refreshing import TokenKeeper
 
 
 class MediaStore(Protocol):
-    """Where the bytes of media are; see store/media.py. Raises NotFound, Unavailable."""
+    """Where the bytes of media are; see store/media.py. What is opened is a copy, to be written to at will. Raises NotFound,
+    Unavailable."""
 
     def open_media(self, path: str) -> AbstractContextManager[BinaryIO]: ...
 
@@ -62,7 +63,8 @@ class Ready:
 
 
 class Preparer:
-    """Makes claimed targets ready. `fit` makes a picture one that is within limits, or raises MediaRejected."""
+    """Makes claimed targets ready. `fit` makes a picture one that is within limits, or raises MediaRejected; `erase_place`
+    overwrites in a video where it was filmed, and says what it did."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Preparer:
         keeper: TokenKeeper,
         *,
         fit: Callable[[BinaryIO, str, PictureLimits], Fitted],
+        erase_place: Callable[[BinaryIO, str], tuple[str, ...]],
         links: Links,
     ) -> None:
         self._media = media
@@ -79,6 +82,7 @@ class Preparer:
         self._platforms = platforms
         self._keeper = keeper
         self._fit = fit
+        self._erase_place = erase_place
         self._links = links
 
     def prepare(self, target: ClaimedTarget, now: datetime) -> Ready:
@@ -149,6 +153,8 @@ class Preparer:
             return file
 
         whole = attachment_of(media, rewound, lambda: self._links.address(media.path, media.mime))
+        if media.kind == "video":  # in this copy; whoever fetches it from its address gets the same, see api/media.py
+            return replace(whole, changes=self._erase_place(file, media.mime))
         if media.kind not in ("image", "gif") or platform.pictures is None:
             return whole
         return self._fitted(target.user_id, whole, platform.pictures)

@@ -97,7 +97,7 @@ def _planned(
 
 
 def _shown(row: Mapping[str, Any], sent: Attachment | None) -> dict[str, Any]:
-    """A file as it is, and `sent`: as it will be, with what is changed. Metadata of pictures always go."""
+    """A file as it is, and `sent`: as it will be, with what is changed. Metadata of pictures, and the place in a video, always go."""
     return {
         **{name: row[name] for name in _SHOWN},
         "sent": sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .erasing import erase_place
 from .fitting import FittedPicture, fit_picture
 from .inspecting import Inspector
 from .planning import PicturePlan, plan_picture, planned_changes
@@ -10,6 +11,7 @@ __all__ = [
     "FittedPicture",
     "Inspector",
     "PicturePlan",
+    "erase_place",
     "fit_picture",
     "plan_picture",
     "planned_changes",
