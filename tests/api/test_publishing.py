@@ -177,7 +177,8 @@ def test_a_preview_is_what_will_be_sent(ada: Browser) -> None:
     assert body["post_id"] == post
     assert shown | {"target_id": ""} == {
         "target_id": "", "account_name": "Ada", "platform": "linkedin", "text": "Hello \\(world\\) #tag",
-        "length": 18, "max_length": 3000, "media": [], "violations": [],
+        "length": 18, "max_length": 3000, "media": [], "violations": [], "privacy": "PUBLIC",
+        "parts": [{"text": "Hello \\(world\\) #tag", "length": 18, "max_length": 3000, "hashtags": ["#tag"], "links": []}],
     }  # fmt: skip
 
 
