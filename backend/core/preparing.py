@@ -153,7 +153,8 @@ class Preparer:
             return file
 
         whole = attachment_of(media, rewound, lambda: self._links.address(media.path, media.mime))
-        if media.kind == "video":  # in this copy; whoever fetches it from its address gets the same, see api/media.py
+        if media.kind == "video":
+            # in this copy; who fetches it from its address gets the same, see api/media.py
             return replace(whole, changes=self._erase_place(file, media.mime))
         if media.kind not in ("image", "gif") or platform.pictures is None:
             return whole
