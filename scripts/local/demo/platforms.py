@@ -72,7 +72,7 @@ class FivePlatforms(MainJob):
         rows = []
         for name, data, mime in (
             ("harbour.png", _picture("the harbour", (2400, 1800), "PNG"), "image/png"),
-            ("bakery.jpg", _picture("the bakery", (1600, 1600), "JPEG"), "image/jpeg"),
+            ("bakery.jpg", _picture("the bakery", (1600, 1200), "JPEG"), "image/jpeg"),
         ):
             path = f"{user}/{name}"
             self.visitor.supabase.storage.from_("media").upload(path, data, {"content-type": mime})
