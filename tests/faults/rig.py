@@ -99,6 +99,15 @@ class Rig(World):
         self._store(account_id, user_id or self.user(), caller, **changed)
         return account_id
 
+    def account_on(self, platform: str, *scopes: str) -> str:
+        """A connected member of another platform, who granted these."""
+        made = self.sandbox.tell("tokens", platform=platform)["tokens"][0]
+        caller = Caller(self.sandbox, made["member"], made["subject"], made["access_token"])
+        account_id = str(uuid.uuid4())
+        self.members[account_id] = caller
+        self._store(account_id, self.user(), caller, platform=platform, scopes=list(scopes))
+        return account_id
+
     def reconnect(self, account_id: str, actor: Any = None) -> None:
         """The same member with a new token, stored as connecting does it."""
         caller = self.members[account_id]
@@ -107,10 +116,11 @@ class Rig(World):
         self._store(account_id, self.owner(account_id), caller)
 
     def _store(
-        self, account_id: str, user_id: str, caller: Caller, *, ends: float = 86_400, scopes: list[str] | None = None, bound_to: str | None = None
+        self, account_id: str, user_id: str, caller: Caller, *, ends: float = 86_400, scopes: list[str] | None = None,
+        bound_to: str | None = None, platform: str = "linkedin",
     ) -> None:  # fmt: skip
         account = {
-            "id": account_id, "user_id": user_id, "platform": "linkedin", "kind": "person", "account_name": "Ada",
+            "id": account_id, "user_id": user_id, "platform": platform, "kind": "person", "account_name": "Ada",
             "external_id": caller.author.rpartition(":")[2], "granted_scopes": SCOPES if scopes is None else scopes,
         }  # fmt: skip
         sealed = self.sealer.seal(caller.token, bound_to=f"{bound_to or account_id}:access")
@@ -126,7 +136,9 @@ class Rig(World):
             account or self.account(), due=due, text=f"Post {secrets.token_hex(8)}"
         )
         if images:
-            self._attach(post, images)
+            data = io.BytesIO()
+            Image.new("RGB", (8, 8), "teal").save(data, "PNG")
+            self.attach(post, *[data.getvalue()] * images)
         self.first_due[post.target] = self.target(post.target)["due_at"]
         return post
 
@@ -140,16 +152,17 @@ class Rig(World):
         self.first_due[post.target] = self.target(post.target)["due_at"]
         return changed == 1
 
-    def _attach(self, post: Post, images: int) -> None:
-        data = io.BytesIO()
-        Image.new("RGB", (8, 8), "teal").save(data, "PNG")
-        png = data.getvalue()
-        file = {"mime": "image/png", "bytes": len(png), "checksum": hashlib.sha256(png).hexdigest()}
-        for media_id in self.media(post, *[file] * images):
+    def attach(self, post: Post, *files: bytes, **facts: Any) -> None:
+        """Files of the post, with their bytes in the storage; pictures in PNG, unless `facts` of their rows say else."""
+        rows = [
+            {"mime": "image/png", "bytes": len(file), "checksum": hashlib.sha256(file).hexdigest(), **facts}
+            for file in files
+        ]  # fmt: skip
+        for media_id, file, row in zip(self.media(post, *rows), files, rows, strict=True):
             path = self.admin.run("select path from media where id = %s", media_id)[0]["path"]
             stored = httpx.post(
-                f"{self.stack.info['supabase_url']}/storage/v1/object/media/{path}", content=png,
-                headers={"apikey": self.stack.info["secret_key"], "Content-Type": "image/png"},
+                f"{self.stack.info['supabase_url']}/storage/v1/object/media/{path}", content=file,
+                headers={"apikey": self.stack.info["secret_key"], "Content-Type": row["mime"]}, timeout=60,
             )  # fmt: skip
             assert stored.is_success, stored.text
 

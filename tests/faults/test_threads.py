@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import secrets
 import signal
-import uuid
 from typing import Any
 
-from local.sandbox.driver import Caller
 from tests.engine.actors import Post
 from tests.faults.rig import Rig
 from tests.faults.test_reading_back import look_now
@@ -20,14 +18,7 @@ POSTS = 4
 
 def thread(rig: Rig) -> Post:
     """A due post for a new account on X, too long for less than four posts."""
-    made, account_id = rig.sandbox.tell("tokens", platform="x")["tokens"][0], str(uuid.uuid4())
-    account = {
-        "id": account_id, "user_id": rig.user(), "platform": "x", "kind": "person", "account_name": "Ada",
-        "external_id": made["subject"], "granted_scopes": SCOPES,
-    }  # fmt: skip
-    sealed = rig.sealer.seal(made["access_token"], bound_to=f"{account_id}:access")
-    rig.service.call("store_account", account=account, token={"access_token_sealed": sealed})
-    rig.members[account_id] = Caller(rig.sandbox, made["member"], made["subject"], made["access_token"])  # fmt: skip
+    account_id = rig.account_on("x", *SCOPES)
     sentences = (f"{secrets.token_hex(4)} {'is told at some length ' * 10}here." for _ in range(POSTS))  # fmt: skip
     post = rig.scheduled(account_id, due=-1, text=" ".join(sentences))
     rig.admin.run("""update post_targets set options = '{"thread": true}' where id = %s""", post.target)  # fmt: skip
