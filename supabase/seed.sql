@@ -5,8 +5,9 @@
 -- limits.media:   one entry for each kind of file the platform takes: max (files in one post), mimes, min_bytes, max_bytes,
 --                 max_pixels (width × height, exclusive), min_width, max_width, min_height, max_height, min_ratio, max_ratio
 --                 (width ÷ height), min_seconds, max_seconds, min_frame_rate, max_frame_rate (pictures a second, rounded),
---                 codecs (of the pictures), max_pages, max_alt_text, max_text (of the text beside it, where it is another than
---                 text.max); fit: made to fit, so it is not refused for its size. What a file does not tell violates nothing.
+--                 codecs (of the pictures), index_first: the index has to stand before the pictures; max_pages, max_alt_text,
+--                 max_text (of the text beside it, where it is another than text.max); fit: made to fit, so it is not refused
+--                 for its size. What a file does not tell violates nothing.
 --                 required: no post without media; mixed: kinds may be mixed; max: files in all.
 -- limits.options: the options of a target: a list of the values, or "boolean", "text", "number", "list", "object".
 -- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for;
@@ -36,7 +37,7 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
       "image": {"max": 10, "fit": true, "max_alt_text": 1000},
       "video": {"max": 10, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 300000000, "min_seconds": 3, "max_seconds": 900,
         "max_width": 1920, "min_ratio": 0.01, "max_ratio": 10,
-        "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265"]}
+        "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265"], "index_first": true}
     },
     "options": {"share_to_feed": "boolean", "thumb_offset": "number", "is_ai_generated": "boolean", "crop": "boolean"}
   }'),

@@ -57,8 +57,8 @@ class Attachment:
     """A media file of a post as it will be sent, readable as often as needed through `open()`.
 
     `url()` is an address from which the platform can fetch these bytes for an hour; it raises Rejected where this server
-    cannot be reached from outside. Width and height are in pixels as displayed, duration in seconds, frame rate and codec
-    as in `ports.Inspected`. `changes` says what was done to the original.
+    cannot be reached from outside. Width and height are in pixels as displayed, duration in seconds, frame rate, codec
+    and `index_first` as in `ports.Inspected`. `changes` says what was done to the original.
     """
 
     media_id: str
@@ -73,6 +73,7 @@ class Attachment:
     duration: float | None = None
     frame_rate: float | None = None
     codec: str | None = None
+    index_first: bool | None = None
     url: Callable[[], str] | None = None
     changes: tuple[str, ...] = ()
 

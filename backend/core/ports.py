@@ -196,7 +196,8 @@ class Inspected:
     duration in seconds, checksum is SHA-256 in hex; what does not apply to the kind is None.
 
     `frame_rate` is in pictures a second, None also where the container does not tell (most WebM files); `codec` is what
-    the pictures of a video are coded with: H.264, H.265, VP8, VP9, AV1, ProRes."""
+    the pictures of a video are coded with: H.264, H.265, VP8, VP9, AV1, ProRes. `index_first` says whether its index (of an
+    MP4: the moov box) stands before its pictures."""
 
     kind: MediaKind
     mime: str
@@ -208,6 +209,7 @@ class Inspected:
     pages: int | None = None
     frame_rate: float | None = None
     codec: str | None = None
+    index_first: bool | None = None
 
 
 @dataclass(frozen=True)

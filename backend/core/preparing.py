@@ -188,7 +188,8 @@ def attachment_of(
     title = media.path.rsplit("/", 1)[-1]
     return Attachment(
         media.media_id, media.kind, media.mime, media.bytes, media.alt_text, title, open_file,
-        media.width, media.height, media.duration, media.frame_rate, media.codec, url,
+        media.width, media.height, media.duration, media.frame_rate, media.codec,
+        media.index_first, url,
     )  # fmt: skip
 
 

@@ -116,4 +116,5 @@ def _attachment(row: Mapping[str, Any]) -> Attachment:
     return Attachment(
         row["id"], row["kind"], row["mime"], row["bytes"], row["alt_text"], title, io.BytesIO,
         row["width"], row["height"], row["duration"], row["frame_rate"], row["codec"],
+        row["index_first"],
     )  # fmt: skip

@@ -48,6 +48,7 @@ class ClaimedMedia:
     duration: float | None = None
     frame_rate: float | None = None
     codec: str | None = None
+    index_first: bool | None = None
 
 
 @dataclass(frozen=True)

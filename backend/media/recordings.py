@@ -86,6 +86,7 @@ def _seen(tracks: dict[str, dict[str, Any]], mime: str, make: Make) -> Inspected
         duration=_seconds(tracks, "Video"),
         frame_rate=float(video.get("frame_rate") or 0) or None,
         codec=_codec(video.get("format")),
+        index_first={"Yes": True, "No": False}.get(tracks["General"].get("isstreamable", "")),
     )
 
 

@@ -15,7 +15,7 @@ from .options import option_violations, read_options
 
 # Not certain: how many files a carousel takes (10 by the documentation, 20 in the app) and how many hashtags a text may have
 # (30 by the documentation; the app is said to take 5). A video of a carousel is taken to have the limits of a reel. The sound
-# and the order of a file's parts are left to Instagram.
+# and edit lists are left to Instagram.
 LIMITS: Mapping[str, Any] = {
     "text": {"max": 2200, "counted": "characters"},
     "media": {
@@ -26,7 +26,7 @@ LIMITS: Mapping[str, Any] = {
         "video": {
             "max": 10, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 300000000, "min_seconds": 3, "max_seconds": 900,
             "max_width": 1920, "min_ratio": 0.01, "max_ratio": 10,
-            "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265"],
+            "min_frame_rate": 23, "max_frame_rate": 60, "codecs": ["H.264", "H.265"], "index_first": True,
         },
     },
     "options": {"share_to_feed": "boolean", "thumb_offset": "number", "is_ai_generated": "boolean", "crop": "boolean"},

@@ -83,6 +83,12 @@ def _of_file(title: str, own: Mapping[str, Any], file: Attachment) -> Iterator[s
         least, most = own.get("min_seconds", 0), own.get("max_seconds", file.duration)
         if not least <= file.duration <= most:
             yield f"lasts {file.duration:.1f} s; {title} takes {least} to {most} s."
+    yield from _of_video(title, own, file)
+    if file.width and file.height:
+        yield from _of_size(title, own, file.width, file.height)
+
+
+def _of_video(title: str, own: Mapping[str, Any], file: Attachment) -> Iterator[str]:
     if file.frame_rate is not None:
         # rounded: 23.976 is what films have that are called 24, and 60.01 what a phone's 60 come to
         least, most = own.get("min_frame_rate", 0), own.get("max_frame_rate", math.inf)
@@ -90,8 +96,8 @@ def _of_file(title: str, own: Mapping[str, Any], file: Attachment) -> Iterator[s
             yield f"has {file.frame_rate:.2f} pictures a second; {title} takes {least} to {most}."
     if file.codec is not None and file.codec not in own.get("codecs", (file.codec,)):
         yield f"is coded as {file.codec}; {title} takes {', '.join(own['codecs'])}."
-    if file.width and file.height:
-        yield from _of_size(title, own, file.width, file.height)
+    if own.get("index_first") and file.index_first is False:
+        yield f'has its index behind its pictures; {title} takes it in front. Export it with "fast start" or "for the web".'
 
 
 def _of_size(title: str, own: Mapping[str, Any], width: int, height: int) -> Iterator[str]:

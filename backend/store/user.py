@@ -38,7 +38,7 @@ class AsUser:
         """A post with its targets and media. Raises NotFound."""
         columns = (
             f"id,text,status,scheduled_at,post_targets({_TARGET},social_accounts(platform_id,account_name,external_id,kind)),"
-            "post_media(position,media(id,kind,mime,bytes,width,height,duration,frame_rate,codec,alt_text,status,path))"
+            "post_media(position,media(id,kind,mime,bytes,width,height,duration,frame_rate,codec,index_first,alt_text,status,path))"
         )
         return self._one("posts", columns, post_id, "post")
 

@@ -140,6 +140,7 @@ class PublicMedia(BaseModel):
     frame_rate: Optional[float] = Field(alias="frame_rate")
     height: Optional[int] = Field(alias="height")
     id: uuid.UUID = Field(alias="id")
+    index_first: Optional[bool] = Field(alias="index_first")
     inspections: int = Field(alias="inspections")
     kind: Optional[PublicMediaKind] = Field(alias="kind")
     mime: Optional[str] = Field(alias="mime")
@@ -161,6 +162,7 @@ class PublicMediaInsert(TypedDict):
     frame_rate: NotRequired[Annotated[Optional[float], Field(alias="frame_rate")]]
     height: NotRequired[Annotated[Optional[int], Field(alias="height")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    index_first: NotRequired[Annotated[Optional[bool], Field(alias="index_first")]]
     inspections: NotRequired[Annotated[int, Field(alias="inspections")]]
     kind: NotRequired[Annotated[Optional[PublicMediaKind], Field(alias="kind")]]
     mime: NotRequired[Annotated[Optional[str], Field(alias="mime")]]
@@ -182,6 +184,7 @@ class PublicMediaUpdate(TypedDict):
     frame_rate: NotRequired[Annotated[Optional[float], Field(alias="frame_rate")]]
     height: NotRequired[Annotated[Optional[int], Field(alias="height")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    index_first: NotRequired[Annotated[Optional[bool], Field(alias="index_first")]]
     inspections: NotRequired[Annotated[int, Field(alias="inspections")]]
     kind: NotRequired[Annotated[Optional[PublicMediaKind], Field(alias="kind")]]
     mime: NotRequired[Annotated[Optional[str], Field(alias="mime")]]

@@ -35,14 +35,14 @@ export type Database = {
                   ]
                 },"media": {
                   Row: {
-                    "alt_text": string | null,"bytes": number | null,"checksum": string | null,"codec": string | null,"created_at": string,"duration": number | null,"frame_rate": number | null,"height": number | null,"id": string,"inspections": number,"kind": Database["public"]['Enums']["media_kind"] | null,"mime": string | null,"next_inspection_at": string,"pages": number | null,"path": string,"reason": string | null,"status": Database["public"]['Enums']["media_status"],"user_id": string,"width": number | null
+                    "alt_text": string | null,"bytes": number | null,"checksum": string | null,"codec": string | null,"created_at": string,"duration": number | null,"frame_rate": number | null,"height": number | null,"id": string,"index_first": boolean | null,"inspections": number,"kind": Database["public"]['Enums']["media_kind"] | null,"mime": string | null,"next_inspection_at": string,"pages": number | null,"path": string,"reason": string | null,"status": Database["public"]['Enums']["media_status"],"user_id": string,"width": number | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"codec"?: string | null,"created_at"?: string,"duration"?: number | null,"frame_rate"?: number | null,"height"?: number | null,"id"?: string,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path": string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
+                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"codec"?: string | null,"created_at"?: string,"duration"?: number | null,"frame_rate"?: number | null,"height"?: number | null,"id"?: string,"index_first"?: boolean | null,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path": string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
                   }
                   Update: {
-                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"codec"?: string | null,"created_at"?: string,"duration"?: number | null,"frame_rate"?: number | null,"height"?: number | null,"id"?: string,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path"?: string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
+                    "alt_text"?: string | null,"bytes"?: number | null,"checksum"?: string | null,"codec"?: string | null,"created_at"?: string,"duration"?: number | null,"frame_rate"?: number | null,"height"?: number | null,"id"?: string,"index_first"?: boolean | null,"inspections"?: number,"kind"?: Database["public"]['Enums']["media_kind"] | null,"mime"?: string | null,"next_inspection_at"?: string,"pages"?: number | null,"path"?: string,"reason"?: string | null,"status"?: Database["public"]['Enums']["media_status"],"user_id"?: string,"width"?: number | null
                   }
                   Relationships: [
 

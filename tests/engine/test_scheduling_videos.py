@@ -26,7 +26,7 @@ def violations(platform: str, title: str, facts: dict[str, Any]) -> list[str]:
     row = VIDEO | facts
     video = Attachment(
         "m", "video", row["mime"], row["bytes"], None, "file", io.BytesIO, row["width"], row["height"], row["duration"],
-        row.get("frame_rate"), row.get("codec"),
+        row.get("frame_rate"), row.get("codec"), row.get("index_first"),
     )  # fmt: skip
     found = limit_violations(title, PLATFORMS[platform].LIMITS, Content("a", (video,)), [])
     return [violation.message for violation in found]
@@ -43,6 +43,9 @@ def violations(platform: str, title: str, facts: dict[str, Any]) -> list[str]:
         ("tiktok", {"frame_rate": 23}),
         ("tiktok", {"frame_rate": 23.976, "codec": "H.265"}),
         ("tiktok", {"frame_rate": 59.94, "codec": "VP9", "mime": "video/webm"}),
+        ("instagram", {"frame_rate": 23, "codec": "H.265", "index_first": True}),
+        ("instagram", {"index_first": None}),
+        ("tiktok", {"index_first": False}),
         ("linkedin", {"frame_rate": 240, "codec": "ProRes"}),
         ("facebook", {"frame_rate": 240, "codec": "ProRes"}),
     ],
@@ -63,6 +66,10 @@ def test_a_video_within_the_limits_and_one_that_does_not_tell_are_scheduled(
         ("tiktok", {"frame_rate": 22}, "File 1 has 22.00 pictures a second; TikTok (Ada) takes 23 to 60."),
         ("tiktok", {"frame_rate": 119.88}, "File 1 has 119.88 pictures a second; TikTok (Ada) takes 23 to 60."),
         ("tiktok", {"codec": "AV1"}, "File 1 is coded as AV1; TikTok (Ada) takes H.264, H.265, VP8, VP9."),
+        ("instagram", {"frame_rate": 22.4}, "File 1 has 22.40 pictures a second; Instagram (Ada) takes 23 to 60."),
+        ("instagram", {"codec": "ProRes"}, "File 1 is coded as ProRes; Instagram (Ada) takes H.264, H.265."),
+        ("instagram", {"index_first": False},
+         'File 1 has its index behind its pictures; Instagram (Ada) takes it in front. Export it with "fast start" or "for the web".'),
         ("x", {"width": 720, "height": 1280}, "File 1 has 720 × 1280 pixels; X (Ada) takes a height of 32 to 1024."),
     ],
 )  # fmt: skip
@@ -73,13 +80,13 @@ def test_a_video_beyond_a_limit_is_refused_by_both_in_the_same_words(
     with pytest.raises(Refused) as refused:
         world.person(post.user_id).call("schedule_post", post=post.id)
     assert [(p["field"], p["message"]) for p in refused.value.fields] == [("media", sentence)]
-    title = "X (Ada)" if platform == "x" else "TikTok (Ada)"
-    assert violations(platform, title, facts) == [sentence]
+    title = {"x": "X", "tiktok": "TikTok", "instagram": "Instagram"}[platform]
+    assert violations(platform, f"{title} (Ada)", facts) == [sentence]
 
 
 def test_a_claim_tells_what_is_known_of_a_video(world: World) -> None:
-    post = draft(world, "x", {"frame_rate": 29.97, "codec": "H.264"})
+    post = draft(world, "x", {"frame_rate": 29.97, "codec": "H.264", "index_first": False})
     world.person(post.user_id).call("schedule_post", post=post.id)
     (claim,) = world.service.claim()
     (media,) = claim["media"]
-    assert (media["frame_rate"], media["codec"]) == (29.97, "H.264")
+    assert (media["frame_rate"], media["codec"], media["index_first"]) == (29.97, "H.264", False)

@@ -27,7 +27,7 @@ PLATFORMS = {"linkedin": LinkedIn(NoDoor(), LinkedIn.Settings(client_id="i", cli
 def media(position: int, **changed: Any) -> dict[str, Any]:
     row = {
         "id": f"m{position}", "kind": "image", "mime": "image/png", "bytes": 10, "width": 4, "height": 3,
-        "duration": None, "frame_rate": None, "codec": None, "alt_text": None, "status": "ready", "path": f"user/{position}.png",
+        "duration": None, "frame_rate": None, "codec": None, "index_first": None, "alt_text": None, "status": "ready", "path": f"user/{position}.png",
     }  # fmt: skip
     return {"position": position, "media": row | changed}
 

@@ -325,6 +325,15 @@ def test_a_video_tells_how_it_is_coded_and_how_fast_it_runs(mp4: Mp4, webm: Mp4)
     assert inspect(picture("PNG")).codec is None
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_video_tells_whether_its_index_stands_in_front(mp4: Mp4, first: bool) -> None:
+    for brand in (b"isom", b"qt  "):
+        assert inspect(mp4(brand, sound=True, index_first=first)).index_first is first
+    padded = b"\0\0\0\x10free" + bytes(8)
+    assert inspect(mp4(index_first=first) + padded).index_first is first
+    assert inspect(picture("PNG")).index_first is None
+
+
 def test_a_quicktime_film_is_a_video(mp4: Mp4) -> None:
     assert inspect(mp4(b"qt  ")).mime == "video/quicktime"
     without_type = mp4()[24:]
