@@ -402,7 +402,15 @@ def test_what_arrives_is_what_the_preview_said_whatever_the_post(
     (post,) = account.posts
     (part,) = own.platform.render(content).parts
     assert post["commentary"] == part.text
-    assert [text for what, text in post["pieces"] if what == "hashtag"] == list(part.hashtags)
+
+
+def test_the_preview_knows_the_hashtags_that_readers_can_click(ivy: Account) -> None:
+    content = Content("We are #hiring (really), #ünal in C# for #1 @ann.b", (photo(),))
+    (part,) = ivy.app.platform.render(content).parts
+    assert part.hashtags == ("#hiring", "#ünal")
+    ivy.publish(content)
+    pieces = ivy.posts[0]["pieces"]
+    assert [text for what, text in pieces if what == "hashtag"] == list(part.hashtags)
 
 
 # ------------------------------------------------------------------------------------ limits
