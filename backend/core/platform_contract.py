@@ -274,7 +274,8 @@ class ReadsBack(Protocol):
 
     @property
     def read_back_scope(self) -> str:
-        """The scope that this needs; the same as in the platform's row (supabase/seed.sql)."""
+        """The scope that this needs, or several (separated by spaces) of which any is enough; the same as in the platform's
+        row (supabase/seed.sql)."""
         ...
 
     @property
@@ -316,7 +317,7 @@ class Measures(Protocol):
 
     @property
     def metrics_scope(self) -> str:
-        """The scope that this needs."""
+        """The scope that this needs, or several (separated by spaces) of which any is enough."""
         ...
 
     def metrics(
