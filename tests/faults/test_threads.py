@@ -16,11 +16,11 @@ SCOPES = ["tweet.read", "tweet.write", "users.read", "media.write", "offline.acc
 POSTS = 4
 
 
-def thread(rig: Rig) -> Post:
-    """A due post for a new account on X, too long for less than four posts."""
+def thread(rig: Rig, due: float = -1) -> Post:
+    """A post for a new account on X, too long for less than four posts, due in so many seconds."""
     account_id = rig.account_on("x", *SCOPES)
     sentences = (f"{secrets.token_hex(4)} {'is told at some length ' * 10}here." for _ in range(POSTS))  # fmt: skip
-    post = rig.scheduled(account_id, due=-1, text=" ".join(sentences))
+    post = rig.scheduled(account_id, due=due, text=" ".join(sentences))
     rig.admin.run("""update post_targets set options = '{"thread": true}' where id = %s""", post.target)  # fmt: skip
     return post
 
