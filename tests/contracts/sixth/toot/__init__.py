@@ -1,0 +1,5 @@
+"""Toot, as toot.md documents it."""
+
+from .platform import Toot
+
+PLATFORM = Toot
