@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Flask, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from local.sandbox.facebook import Facebook
+from local.sandbox.facebook.platform import Facebook
 from local.sandbox.facebook.state import HOST as FACEBOOK_HOST
 from local.sandbox.graph import errors, nodes
 from local.sandbox.graph.directory import instagram_id, instagram_name
