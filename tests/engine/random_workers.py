@@ -194,11 +194,12 @@ class Workers:
         for row in actor.rows("renew_lease", leases=leases, lease_seconds=LEASE):
             held[row["renew_lease"]].lease_ends = self.clock + LEASE
 
-    def look(self, *, may_prove: bool, end: str | None) -> None:
+    def look(self, *, may_prove: bool, end: str | None) -> int:
         """Look on the platform for what may be live; where it can be asked for this one, that comes first. `end` is what
-        becomes of what is processed, None: it tells nothing."""
+        becomes of what is processed, None: it tells nothing. Returns how many were looked for."""
         actor = self.sessions[0]
-        for one in actor.call("claim_unconfirmed", take=10, lease_seconds=LEASE):
+        due = actor.call("claim_unconfirmed", take=10, lease_seconds=LEASE)
+        for one in due:
             asked = {"target": one["target_id"], "look": one["look"]}
             told = self.model.outcome(one, end) if end and "reference" in one["notes"] else None
             if told is not None:
@@ -213,3 +214,4 @@ class Workers:
             )
             if verdict == "scheduled":
                 self.model.proven_absent(one)
+        return len(due)
