@@ -54,6 +54,13 @@ def test_a_target_is_shown_as_it_will_be_sent() -> None:
     }  # fmt: skip
 
 
+def test_what_only_this_kind_of_account_may_not_is_told() -> None:
+    row = post("Bread", visibility="CONNECTIONS")
+    assert preview(row)["violations"] == []
+    row["post_targets"][0]["social_accounts"]["kind"] = "organization"
+    assert [v["field"] for v in preview(row)["violations"]] == ["options.visibility"]
+
+
 def test_a_text_of_its_own_wins_even_when_it_is_empty() -> None:
     assert preview(post("a", "b (c)"))["text"] == "b \\(c\\)"
     assert preview(post("a", ""))["violations"] == [
