@@ -260,7 +260,8 @@ begin
 end
 $$;
 
--- Does:    says what the platform told of one publication. Published or failed: it has ended so. Absent: provably not there,
+-- Does:    says what the platform told of one publication. Published or failed: it has ended so; an id that is another
+--          target's already is left unknown. Absent: provably not there,
 --          so it goes back into the queue, as a try that was used up. Pending: asked again when the platform said; the owner
 --          of an unconfirmed one is asked a quarter of an hour after sending.
 -- Takes:   the target; the look; {outcome: "published" | "failed" | "absent" | "pending", external_id, external_url, http_status,
@@ -288,6 +289,12 @@ begin
     update public.post_targets set look_at = clock_timestamp() + make_interval(secs => greatest(1, coalesce((told ->> 'after_seconds')::double precision, 30)))
     where id = t.id;
     return 'looking';
+  end if;
+  if ended_as = 'published' and exists (
+    select 1 from public.post_targets o
+    where o.account_id = t.account_id and o.external_id = told ->> 'external_id' and o.id <> t.id) then
+    -- it is live, but that id is another post's: two posts alike, taken for one another
+    told := told - 'external_id' - 'external_url';
   end if;
   if ended_as = 'absent' and (t.failures >= 5 or clock_timestamp() >= t.deadline_at) then
     ended_as := 'failed';
