@@ -204,6 +204,8 @@ class Platform(Protocol):
     """
 
     name: ClassVar[str]
+    # the same as in the platform's row (supabase/seed.sql)
+    LIMITS: ClassVar[Mapping[str, Any]]
     # a subclass of settings.PlatformSettings: credentials and what else the operator sets
     Settings: ClassVar[type[Any]]
     # the pydantic model of a target's options, extra names forbidden
@@ -234,7 +236,8 @@ class Platform(Protocol):
         ...
 
     def refresh(self, tokens: Tokens, *, now: datetime) -> Tokens:
-        """New tokens for a refresh token. Rejected or Reconnect mean that the platform refuses for good."""
+        """New tokens for a refresh token. Rejected or Reconnect mean that the platform refuses for good; a platform that renews
+        none raises Reconnect (`no_refresh`) without asking."""
         ...
 
     def accounts(self, tokens: Tokens) -> Sequence[Granted]:
@@ -246,7 +249,7 @@ class Platform(Protocol):
         ...
 
     def revoke(self, tokens: Tokens) -> None:
-        """Best effort: errors are the caller's to ignore."""
+        """Best effort: errors are the caller's to ignore. Rejected (`no_revoke`) where there is no call for it."""
         ...
 
     def render(self, content: Content) -> Rendering:
@@ -307,7 +310,8 @@ class Deletes(Protocol):
     """A platform that deletes a published post by API."""
 
     def delete(self, tokens: Tokens, identity: Identity, external_id: str, notes: Notes) -> None:
-        """Delete the post (of a thread: all its posts). One that is gone already is no error."""
+        """Delete the post (of a thread: all its posts). One that is gone already is no error. Rejected (`no_delete`), without
+        asking, where apps may not delete this account's posts."""
         ...
 
 
@@ -332,8 +336,8 @@ class OffersChoices(Protocol):
     """A platform whose account decides what a post may be, so that it has to be asked before each."""
 
     def choices(self, tokens: Tokens, identity: Identity) -> Mapping[str, Any]:
-        """What the account's owner may choose now (`{"privacy_level": [...], …}`), by the names of Options, and with
-        `notes` a list of sentences that they have to know."""
+        """What the account's owner may choose now (`{"privacy_level": [...], …}`), by the names of Options; other names are
+        facts to be shown beside, and `notes` is a list of sentences that they have to know."""
         ...
 
 

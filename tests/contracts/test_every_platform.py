@@ -63,7 +63,18 @@ def test_the_registry_is_sorted_and_each_platform_knows_its_name() -> None:
 
 def test_there_is_a_recipe_for_the_next_one() -> None:
     folder = Path(str(backend.platforms.__file__)).parent
-    assert "core/ports.py: Platform" in (folder / "ADDING.md").read_text()
+    recipe = (folder / "ADDING.md").read_text()
+    assert "core/platform_contract.py" in recipe
+    for protocol in (
+        "Platform",
+        "ReadsBack",
+        "Follows",
+        "Deletes",
+        "Measures",
+        "OffersChoices",
+        "Versioned",
+    ):
+        assert f"`{protocol}`" in recipe
 
 
 def test_it_has_every_method_of_the_contract_with_its_parameters(name: str) -> None:
@@ -104,7 +115,7 @@ def test_it_is_configured_only_with_both_credentials(name: str) -> None:
 def seeded() -> list[tuple[str, str, str]]:
     """Id, scope for reading back and limits of each row; the scope is empty for null."""
     text = (ROOT / "supabase" / "seed.sql").read_text()
-    row = r"\('(\w+)', '[^']+', true, (?:'([\w. ]+)'|null), (?:'[^']+', )?'(\{.*?\n {2}\})'\)"
+    row = r"\('(\w+)', '[^']+', true, (?:'([^']+)'|null), '(\{.*?\n {2}\})'\)"
     return re.findall(row, text, re.DOTALL)
 
 
@@ -120,7 +131,7 @@ def test_the_database_knows_whether_its_posts_can_be_read(name: str) -> None:
 
 def test_the_database_knows_whether_it_tells_how_posts_do(name: str) -> None:
     platform = client(name, None, "id", "secret")
-    row = rf"\('{name}', '([\w. ]+)', interval '[^']+'\)"
+    row = rf"\('{name}', '([^']+)', interval '[^']+'\)"
     told = re.search(row, (ROOT / "supabase" / "seed.sql").read_text())
     scope = platform.metrics_scope if isinstance(platform, Measures) else ""
     assert (told[1] if told else "") == scope
