@@ -36,18 +36,20 @@ class Copy:
         shutil.copytree(SIXTH / "toot", root / "scripts/local/sandbox/toot")
         seed = root / "supabase/seed.sql"
         seed.write_text(seed.read_text() + (SIXTH / "seed.sql").read_text())
-        self.client = root / "backend/platforms/toot.py"
         self.mend()
 
     def mend(self) -> None:
         """The client as it should be."""
-        shutil.copy(SIXTH / "toot.py", self.client)
+        for file in SIXTH.glob("toot*.py"):
+            shutil.copy(file, self.root / "backend/platforms")
 
     def broken(self, right: str, wrong: str) -> None:
         """The client with a mistake."""
-        text = (SIXTH / "toot.py").read_text()
-        assert text.count(right) == 1, right
-        self.client.write_text(text.replace(right, wrong))
+        self.mend()
+        (file,) = (file for file in SIXTH.glob("toot*.py") if right in file.read_text())
+        text = file.read_text()
+        assert text.count(right) == 1
+        (self.root / "backend/platforms" / file.name).write_text(text.replace(right, wrong))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A Python of its own in the copy."""
@@ -129,8 +131,8 @@ MISTAKES = {
         "test_every_platform.py", "test_it_refuses_what_its_limits_refuse",
     ),
     "it sends twice": (
-        "        body = _object(answer)\n        return Published(",
-        '        body = _object(self._call("POST", "/toots", tokens, json=prepared))\n        return Published(',
+        "        body = object_of(answer)\n        return Published(",
+        '        body = object_of(self._call("POST", "/toots", tokens, json=prepared))\n        return Published(',
         "test_every_platform.py", "test_a_text_is_published_and_named",
     ),
     "it sends again what may be there": (
@@ -146,7 +148,7 @@ MISTAKES = {
         "test_every_platform.py", "test_images_arrive_with_their_alt_texts",
     ),
     "it does not say how long to wait": (
-        '"Too many toots.", after=_wait(answer)', '"Too many toots.", after=None',
+        '"Too many toots.", after=seconds_to_wait(answer)', '"Too many toots.", after=None',
         "test_every_platform.py", "test_each_fault_of_the_creating_call",
     ),
     "it connects for good when a platform fails": (

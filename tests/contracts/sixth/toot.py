@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..core.errors import NoAnswer, OutcomeUnknown, Reconnect, Rejected, TryLater
+from ..core.errors import NoAnswer, Rejected, TryLater
 from ..core.platform_contract import (
     Attachment,
     Content,
@@ -28,11 +28,11 @@ from ..core.platform_contract import (
     Violation,
 )
 from ..core.ports import Answer, PictureLimits, PlatformDoor
-from ..core.retries import moment_of_answer, retry_after_seconds
 from ..settings import PlatformSettings
 from .counting import hashtags, links
 from .limits import limit_violations
 from .options import option_violations, read_options
+from .toot_errors import named, object_of, raise_for, seconds_to_wait
 
 TEXT_MAX = 500
 LIMITS: Mapping[str, Any] = {
@@ -151,7 +151,7 @@ class Toot:
         return self._tokens("refresh_token", grant, now)
 
     def _tokens(self, kind: str, grant: Mapping[str, str], now: datetime) -> Tokens:
-        body = _object(self._oauth("token", {"grant_type": kind, **grant}))
+        body = object_of(self._oauth("token", {"grant_type": kind, **grant}))
         if not body.get("access_token"):
             raise NoAnswer("Toot's answer holds no token")
         return Tokens(
@@ -173,9 +173,11 @@ class Toot:
         }
         answer = self._door.send("POST", f"{self.API}/oauth/{path}", form={**own, **form})
         if answer.status >= 500 or answer.status == 429:
-            raise TryLater(f"Toot answered {answer.status}.", after=_wait(answer), **_named(answer))
+            raise TryLater(
+                f"Toot answered {answer.status}.", after=seconds_to_wait(answer), **named(answer)
+            )
         if answer.status >= 300:
-            raise Rejected("Toot refused the connection.", **_named(answer))
+            raise Rejected("Toot refused the connection.", **named(answer))
         return answer
 
     def accounts(self, tokens: Tokens) -> Sequence[Granted]:
@@ -187,7 +189,7 @@ class Toot:
         return self._me(tokens)
 
     def _me(self, tokens: Tokens) -> Identity:
-        me = _object(self._call("GET", "/me", tokens))
+        me = object_of(self._call("GET", "/me", tokens))
         if not me.get("id"):
             raise NoAnswer("Toot's answer names nobody")
         return Identity(
@@ -229,7 +231,7 @@ class Toot:
         }
 
     def _upload(self, tokens: Tokens, file: Attachment) -> str:
-        body = _object(self._call("POST", "/files", tokens, body=file.open(), mime=file.mime))
+        body = object_of(self._call("POST", "/files", tokens, body=file.open(), mime=file.mime))
         if not body.get("id"):
             raise NoAnswer("Toot's answer names no file")
         return str(body["id"])
@@ -237,7 +239,7 @@ class Toot:
     def publish(self, tokens: Tokens, prepared: Any, notes: Notes) -> Published:
         """Create the toot. 201 means that it is there, even without an id."""
         answer = self._call("POST", "/toots", tokens, json=prepared, creating=True)
-        body = _object(answer)
+        body = object_of(answer)
         return Published(body.get("id"), body.get("url"), http_status=answer.status)
 
     # ---------------------------------------------------------------- afterwards
@@ -247,7 +249,7 @@ class Toot:
     ) -> Sequence[Seen]:
         """The member's toots created since then, of the newest hundred."""
         query = {"since": str(int(since.timestamp()))}
-        body = _object(self._call("GET", "/toots", tokens, params=query))
+        body = object_of(self._call("GET", "/toots", tokens, params=query))
         return [
             Seen(one["id"], one["url"], one["text"], one["files"], datetime.fromtimestamp(one["created"], UTC))
             for one in body.get("toots", [])
@@ -262,7 +264,7 @@ class Toot:
     ) -> Mapping[str, Metrics]:
         """Views and likes."""
         query = {"ids": ",".join(external_ids)}
-        body = _object(self._call("GET", "/counts", tokens, params=query))
+        body = object_of(self._call("GET", "/counts", tokens, params=query))
         return {one: Metrics(told["views"], told["likes"]) for one, told in body.items()}
 
     def _call(
@@ -276,47 +278,8 @@ class Toot:
             method, f"{self.API}/v1{path}", headers=headers, params=params, json=json, body=body
         )
         if answer.status != gone:
-            _raise_for(answer, creating=creating)
+            raise_for(answer, creating=creating)
         return answer
-
-
-def _raise_for(answer: Answer, *, creating: bool) -> None:
-    """Return on 2xx, else raise what the answer means."""
-    status, named = answer.status, _named(answer)
-    if 200 <= status < 300:
-        return
-    if status == 401:
-        raise Reconnect("Toot does not accept the permission any more.", **named)
-    if status == 410:
-        raise TryLater("This version of Toot's API has ended.", after=3600, operator=True, **named)
-    if status == 429:
-        raise TryLater("Too many toots.", after=_wait(answer), whole_account=True, **named)
-    if 400 <= status < 500:
-        raise Rejected(f"Toot refused this ({named['error_class']}).", **named)
-    if creating:
-        raise OutcomeUnknown(f"Toot answered {status}; the toot may be there.", **named)
-    raise TryLater(f"Toot answered {status}.", after=_wait(answer), **named)
-
-
-def _wait(answer: Answer) -> float | None:
-    answered = moment_of_answer(answer.headers.get("date"), datetime.now(UTC))
-    return retry_after_seconds(answer.headers.get("retry-after"), answered)
-
-
-def _named(answer: Answer) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except NoAnswer:
-        body = {}
-    code = body.get("code") or body.get("error") if isinstance(body, dict) else None
-    return {"error_class": str(code or f"http_{answer.status}")[:50], "http_status": answer.status}
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    body = answer.json()
-    if not isinstance(body, dict):
-        raise NoAnswer("Toot's answer is no object")
-    return body
 
 
 PLATFORM = Toot
