@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ..core.errors import NoAnswer
+from ..core.errors import NoAnswer, Rejected
 from ..core.platform_contract import (
     Absent,
     Content,
@@ -204,6 +204,8 @@ class X:
     def delete(self, tokens: Tokens, identity: Identity, external_id: str, notes: Notes) -> None:
         """Delete the post; of a thread all its posts, the last first, so that what is left hangs together."""
         ids: list[str] = notes.get("parts") or [external_id]
+        if not all(ids):  # live, but X never said under which id
+            raise Rejected("X did not say the id of this post; delete it there.", error_class="no_id")  # fmt: skip
         for post_id in reversed(ids):
             answer = self._call("DELETE", f"/tweets/{post_id}", tokens)
             if answer.status != 404:  # gone already

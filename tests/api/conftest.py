@@ -60,10 +60,10 @@ class Browser:
             method, f"{self.api_url}{path}", json=body, headers=headers, timeout=SECONDS, **more
         )
 
-    def start(self, redirect_to: str | None = None) -> str:
-        """Begin to connect LinkedIn; returns where the browser has to go."""
+    def start(self, redirect_to: str | None = None, platform: str = "linkedin") -> str:
+        """Begin to connect an account; returns where the browser has to go."""
         wanted = {
-            "platform": "linkedin",
+            "platform": platform,
             "redirect_to": redirect_to or f"{self.frontend_url}/connected",
         }
         answer = self.call("POST", "/api/platforms/connect", wanted)
@@ -90,13 +90,14 @@ class Browser:
         query = parse_qs(urlsplit(answer.headers["Location"]).query)
         return {name: values[0] for name, values in query.items()}
 
-    def new_member(self, name: str = "Ada Lovelace") -> str:
-        """A LinkedIn member nobody else uses."""
-        return str(self.sandbox.tell("members", name=name)["member"])
+    def new_member(self, name: str = "Ada Lovelace", **more: Any) -> str:
+        """A member of all platforms nobody else uses."""
+        return str(self.sandbox.tell("members", name=name, **more)["member"])
 
-    def connect(self, member: str | None = None) -> str:
-        """Connect LinkedIn; returns the account's id."""
-        return self.back(self.decide(self.start(), member or self.new_member()))["account"]
+    def connect(self, member: str | None = None, platform: str = "linkedin") -> str:
+        """Connect an account; returns its id."""
+        url = self.start(platform=platform)
+        return self.back(self.decide(url, member or self.new_member()))["account"]
 
     def events(self, generation_id: str) -> list[tuple[str, dict[str, Any]]]:
         """All events of a generation until the stream ends."""
