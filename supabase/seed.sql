@@ -8,7 +8,8 @@
 --                 codecs (of the pictures), index_first: the index has to stand before the pictures; max_pages, max_alt_text,
 --                 max_text (of the text beside it, where it is another than text.max); fit: made to fit, so it is not refused
 --                 for its size. What a file does not tell violates nothing.
---                 required: no post without media; mixed: kinds may be mixed; max: files in all.
+--                 required: no post without media; mixed: kinds may be mixed; max: files in all;
+--                 one_shape: files that differ more in width ÷ height (as padded) are refused unless the option is chosen.
 -- limits.options: the options of a target: a list of the values, or "boolean", "text", "number", "list", "object".
 -- read_back_scope: the scope with which an account's own posts can be read, so that an unconfirmed one can be looked for;
 --                 several are separated by spaces, and each of them is enough.
@@ -34,6 +35,7 @@ insert into public.platforms (id, name, enabled, read_back_scope, limits) values
       "mixed": true,
       "required": true,
       "max": 10,
+      "one_shape": {"differ": 0.02, "min_ratio": 0.8, "max_ratio": 1.91, "unless": "crop"},
       "image": {"max": 10, "fit": true, "max_alt_text": 1000},
       "video": {"max": 10, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 300000000, "min_seconds": 3, "max_seconds": 900,
         "max_width": 1920, "min_ratio": 0.01, "max_ratio": 10,

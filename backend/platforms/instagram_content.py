@@ -22,6 +22,7 @@ LIMITS: Mapping[str, Any] = {
         "mixed": True,
         "required": True,
         "max": 10,
+        "one_shape": {"differ": 0.02, "min_ratio": 0.8, "max_ratio": 1.91, "unless": "crop"},
         "image": {"max": 10, "fit": True, "max_alt_text": 1000},
         "video": {
             "max": 10, "mimes": ["video/mp4", "video/quicktime"], "max_bytes": 300000000, "min_seconds": 3, "max_seconds": 900,
@@ -42,7 +43,7 @@ PICTURES = PictureLimits(
 )
 MOST_HASHTAGS, MOST_MENTIONS = 30, 20
 # Shapes that differ by less lose nothing that anybody misses.
-_SAME_SHAPE = 0.02
+_SAME_SHAPE = LIMITS["media"]["one_shape"]["differ"]
 
 
 class InstagramOptions(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -43,9 +44,15 @@ def claimed_target(row: dict[str, Any]) -> ClaimedTarget:
         identity=_identity(account),
         granted_scopes=tuple(account["granted_scopes"]),
         tokens=sealed_tokens(token),
-        media=tuple(ClaimedMedia(**media) for media in row["media"]),
+        media=tuple(_media(media) for media in row["media"]),
         notes=row["notes"],
     )
+
+
+def _media(row: dict[str, Any]) -> ClaimedMedia:
+    """What this version knows of a file: a newer database may tell more."""
+    known: dict[str, Any] = {field.name: row.get(field.name) for field in fields(ClaimedMedia)}
+    return ClaimedMedia(**known)
 
 
 def _identity(account: dict[str, Any]) -> Identity:

@@ -62,35 +62,6 @@ end
 $$;
 grant execute on function public.keep_notes(uuid, bigint, jsonb, integer) to service_role;
 
--- Does:    all that publishing these claimed targets needs; notes of another version are not shown.
-create or replace function private.claimed_targets(targets uuid[]) returns table (target_id uuid, due_at timestamptz, told jsonb)
-language sql
-stable
-set search_path = ''
-as $$
-  select t.id, t.next_attempt_at, jsonb_build_object(
-    'target_id', t.id, 'post_id', t.post_id, 'user_id', t.user_id, 'account_id', t.account_id, 'platform', a.platform_id,
-    'lease_token', t.lease_token, 'lease_until', t.lease_until, 'attempt', t.attempts, 'failures', t.failures,
-    'due_at', t.next_attempt_at, 'deadline_at', t.deadline_at, 'post_version', p.version, 'target_version', t.version,
-    'text', coalesce(t.text_override, p.text), 'options', t.options,
-    'account', jsonb_build_object('external_id', a.external_id, 'account_name', a.account_name, 'kind', a.kind,
-      'username', a.username, 'granted_scopes', a.granted_scopes),
-    'token', case when k.account_id is not null then jsonb_build_object(
-      'access_token_sealed', k.access_token_sealed, 'refresh_token_sealed', k.refresh_token_sealed,
-      'access_token_expires_at', k.access_token_expires_at, 'refresh_token_expires_at', k.refresh_token_expires_at, 'version', k.version) end,
-    'notes', coalesce((select n.notes from public.publication_notes n
-      where n.target_id = t.id and (n.post_version, n.target_version) = (p.version, t.version)), '{}'::jsonb),
-    'media', coalesce((
-      select jsonb_agg(jsonb_build_object('media_id', m.id, 'path', m.path, 'kind', m.kind, 'mime', m.mime, 'bytes', m.bytes,
-        'checksum', m.checksum, 'alt_text', m.alt_text, 'width', m.width, 'height', m.height, 'duration', m.duration) order by pm.position)
-      from public.post_media pm join public.media m on m.id = pm.media_id where pm.post_id = p.id), '[]'::jsonb))
-  from public.post_targets t
-  join public.posts p on p.id = t.post_id
-  join public.social_accounts a on a.id = t.account_id
-  left join public.social_account_tokens k on k.account_id = a.id
-  where t.id = any (targets)
-$$;
-
 -- Does:    the state machine of a target; the one place that lists its moves. Back into the queue goes what the platform
 --          proves not to exist; failed, what it refused after it had taken it.
 create or replace function private.target_may_move(old_state public.target_state, new_state public.target_state) returns boolean
@@ -112,40 +83,6 @@ as $$
     when 'canceled'        then array['scheduled']
     else array[]::text[]
   end)
-$$;
-
--- Does:    refuses moves that the state machine does not know, for every role; a new target starts as a draft. What turns
---          unconfirmed is looked for after half a minute, the time platforms take to show a new post, if it can be: its
---          account's posts can be read, or the platform can be asked for this one. What is confirming says when it is asked.
--- Raises:  23514.
-create or replace function private.guard_target_state() returns trigger
-language plpgsql
-set search_path = ''
-as $$
-begin
-  if tg_op = 'INSERT' then
-    if new.state <> 'draft' then
-      raise exception 'a new target starts as draft, not as %', new.state using errcode = '23514';
-    end if;
-    return new;
-  end if;
-  if new.state = old.state then
-    return new;
-  end if;
-  if not private.target_may_move(old.state, new.state) then
-    raise exception 'a target cannot go from % to %', old.state, new.state using errcode = '23514';
-  end if;
-  new.absent_since := null;
-  new.look_at := case
-    when new.state = 'confirming' then coalesce(new.look_at, clock_timestamp())
-    when new.state = 'unconfirmed' and (
-      exists (select 1 from public.publication_notes n where n.target_id = new.id and n.notes ? 'reference')
-      or exists (
-        select 1 from public.social_accounts a join public.platforms p on p.id = a.platform_id
-        where a.id = new.account_id and a.status = 'active' and p.read_back_scope = any (a.granted_scopes)))
-    then clock_timestamp() + interval '30 seconds' end;
-  return new;
-end
 $$;
 
 -- Does:    whether something of a target can be seen although it is not published as a whole.
@@ -316,77 +253,6 @@ begin
 end
 $$;
 grant execute on function public.settle_outcome(uuid, integer, jsonb) to service_role;
-
--- Does:    applies one result to a target whose lease token it names, if its state allows it. What the platform finishes
---          later is asked for after `after_seconds`, for an hour at most; then nobody knows.
--- Returns: whether it did.
-create or replace function private.settle_target_row(t public.post_targets, r jsonb) returns boolean
-language plpgsql
-set search_path = ''
-as $$
-declare
-  ended_as constant public.attempt_outcome := private.outcome_as_known(t, r);
-  from_states constant public.target_state[] := case ended_as
-    -- a success that comes after the lease ran out is still a success, as long as nobody has settled it otherwise
-    when 'published' then array['sending', 'confirming', 'unconfirmed']
-    when 'confirming' then array['sending']
-    when 'unconfirmed' then array['sending', 'confirming']
-    when 'failed' then array['preparing', 'sending', 'confirming']
-    when 'needs_reconnect' then array['preparing', 'sending']
-    -- proof that nothing was sent frees what recovery had to take for unconfirmed
-    when 'retry' then array['preparing', 'sending', 'unconfirmed']
-    when 'not_sent' then array['preparing']
-    else array[]::text[]
-  end;
-  retry_at timestamptz;
-  tries constant integer := t.failures + case when ended_as in ('retry', 'failed') then 1 else 0 end;
-  given_up boolean := false;
-begin
-  if not t.state = any (from_states) then
-    return false;
-  end if;
-  if ended_as in ('retry', 'not_sent') then
-    retry_at := greatest(clock_timestamp() + make_interval(secs => coalesce((r ->> 'after_seconds')::double precision, 0)), t.next_attempt_at);
-    given_up := ended_as = 'retry' and (tries >= 6 or retry_at > t.deadline_at);
-    if given_up and t.state = 'unconfirmed' then
-      return false; -- its owner has been asked already
-    end if;
-  end if;
-
-  update public.post_targets x set
-    state = (case
-      when given_up then 'failed'
-      when ended_as in ('retry', 'not_sent') then 'scheduled'
-      else ended_as::text end)::public.target_state,
-    next_attempt_at = coalesce(retry_at, x.next_attempt_at),
-    failures = tries,
-    stalls = case when ended_as = 'not_sent' then x.stalls else 0 end,
-    lease_until = case when ended_as = 'confirming' then clock_timestamp() + interval '1 hour' end,
-    look_at = case when ended_as = 'confirming'
-      then clock_timestamp() + make_interval(secs => coalesce((r ->> 'after_seconds')::double precision, 0)) else x.look_at end,
-    external_id = case when ended_as in ('published', 'confirming') then coalesce(r ->> 'external_id', x.external_id) else x.external_id end,
-    external_id_unknown = ended_as = 'published' and coalesce(r ->> 'external_id', x.external_id) is null,
-    external_url = case when ended_as in ('published', 'confirming') then coalesce(r ->> 'external_url', x.external_url) else x.external_url end,
-    published_at = case when ended_as = 'published' then clock_timestamp() else x.published_at end,
-    error_class = case when ended_as in ('published', 'confirming', 'not_sent') then null else r ->> 'error_class' end,
-    error = case when ended_as in ('published', 'confirming', 'not_sent') then null else left(r ->> 'error', 500) end
-  where x.id = t.id;
-
-  update public.publish_attempts a set
-    finished_at = coalesce(a.finished_at, clock_timestamp()),
-    outcome = ended_as,
-    http_status = (r ->> 'http_status')::integer, platform_request_id = left(r ->> 'request_id', 200),
-    error_class = r ->> 'error_class', error = left(r ->> 'error', 500)
-  where a.lease_token = t.lease_token and a.target_id = t.id;
-
-  if ended_as = 'needs_reconnect' then
-    perform private.park_account(t.account_id, left(r ->> 'error', 500));
-  elsif ended_as in ('retry', 'not_sent') and (r ->> 'whole_account')::boolean then
-    perform private.hold_back_account(t.account_id, retry_at);
-  end if;
-  return true;
-end
-$$;
 
 -- Does:    takes back targets whose worker vanished. Before the send mark: back into the queue, the third time in a row into
 --          quarantine. After it: unconfirmed, because the call may have left; only a person or a read-back decides. The same

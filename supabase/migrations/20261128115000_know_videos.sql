@@ -1,11 +1,43 @@
--- What is known of a video is kept: how many pictures a second it has, and what they are coded with. Platforms have limits of both.
+-- What is known of a video is kept: how many pictures a second it has, what they are coded with, and whether its index (the moov
+-- box of an MP4) stands in front, where phones do not write it. Platforms have limits of all three.
 
 set lock_timeout = '5s'; -- wait briefly for others, never block them
 set statement_timeout = '60s';
 
 alter table public.media
   add column frame_rate double precision check (frame_rate > 0),
-  add column codec text check (char_length(codec) <= 100);
+  add column codec text check (char_length(codec) <= 100),
+  add column index_first boolean;
 comment on column public.media.frame_rate is 'Pictures a second; null: the file does not tell.';
 comment on column public.media.codec is 'What the pictures of a video are coded with: H.264, H.265, VP8, VP9, AV1, ProRes; null: the file does not tell.';
+comment on column public.media.index_first is 'Whether a video''s index stands before its pictures, so that it can be played while it comes; null: not known.';
 
+-- Does:    all that publishing these claimed targets needs; notes of another version are not shown.
+create or replace function private.claimed_targets(targets uuid[]) returns table (target_id uuid, due_at timestamptz, told jsonb)
+language sql
+stable
+set search_path = ''
+as $$
+  select t.id, t.next_attempt_at, jsonb_build_object(
+    'target_id', t.id, 'post_id', t.post_id, 'user_id', t.user_id, 'account_id', t.account_id, 'platform', a.platform_id,
+    'lease_token', t.lease_token, 'lease_until', t.lease_until, 'attempt', t.attempts, 'failures', t.failures,
+    'due_at', t.next_attempt_at, 'deadline_at', t.deadline_at, 'post_version', p.version, 'target_version', t.version,
+    'text', coalesce(t.text_override, p.text), 'options', t.options,
+    'account', jsonb_build_object('external_id', a.external_id, 'account_name', a.account_name, 'kind', a.kind,
+      'username', a.username, 'granted_scopes', a.granted_scopes),
+    'token', case when k.account_id is not null then jsonb_build_object(
+      'access_token_sealed', k.access_token_sealed, 'refresh_token_sealed', k.refresh_token_sealed,
+      'access_token_expires_at', k.access_token_expires_at, 'refresh_token_expires_at', k.refresh_token_expires_at, 'version', k.version) end,
+    'notes', coalesce((select n.notes from public.publication_notes n
+      where n.target_id = t.id and (n.post_version, n.target_version) = (p.version, t.version)), '{}'::jsonb),
+    'media', coalesce((
+      select jsonb_agg(jsonb_build_object('media_id', m.id, 'path', m.path, 'kind', m.kind, 'mime', m.mime, 'bytes', m.bytes,
+        'checksum', m.checksum, 'alt_text', m.alt_text, 'width', m.width, 'height', m.height, 'duration', m.duration,
+        'frame_rate', m.frame_rate, 'codec', m.codec, 'index_first', m.index_first) order by pm.position)
+      from public.post_media pm join public.media m on m.id = pm.media_id where pm.post_id = p.id), '[]'::jsonb))
+  from public.post_targets t
+  join public.posts p on p.id = t.post_id
+  join public.social_accounts a on a.id = t.account_id
+  left join public.social_account_tokens k on k.account_id = a.id
+  where t.id = any (targets)
+$$;
