@@ -29,7 +29,8 @@ class VersionEnd:
     @property
     def sentence(self) -> str:
         """What to tell the operator."""
-        when = f"ends on {self.ends}, in {self.days} days" if self.days > 0 else f"ended on {self.ends}"  # fmt: skip
+        left = "1 day" if self.days == 1 else f"{self.days} days"
+        when = f"ends on {self.ends}, in {left}" if self.days > 0 else f"ended on {self.ends}"
         return f"Version {self.version} of {self.platform}'s API {when}; set {self.platform.upper()}_VERSION."
 
 
