@@ -71,7 +71,8 @@ end
 $$;
 grant execute on function public.claim_measurements(integer) to service_role;
 
--- Does:    shows one published target of a user with all that deleting it from the platform needs.
+-- Does:    shows one published target of a user with all that deleting it from the platform needs. What is live in part and
+--          would go on is canceled first, so that no worker adds to what is being deleted.
 -- Returns: {what claim_due_targets tells of a target, external_id}; external_id null when Lin does not know it.
 -- Raises:  PT404 no such target of theirs; PT409 when nothing of it is out, or it was deleted.
 -- May call: service_role.
@@ -82,6 +83,7 @@ as $$
 declare
   t public.post_targets;
 begin
+  perform private.lock_targets(array(select x.id from public.post_targets x where x.id = target and x.user_id = owner));
   select * into t from public.post_targets x where x.id = target and x.user_id = owner;
   if not found then
     perform private.refuse(404, 'There is no such target.');
@@ -91,13 +93,15 @@ begin
     and private.is_live_in_part(t.id)) then
     perform private.refuse(409, format('This target is %s; there is nothing to delete from the platform.', t.state));
   end if;
+  update public.post_targets x set state = 'canceled', lease_until = null
+  where x.id = t.id and x.state in ('scheduled', 'needs_reconnect', 'quarantined');
   return private.claimed_target(t.id) || jsonb_build_object('external_id', t.external_id);
 end
 $$;
 grant execute on function public.target_to_delete(uuid, uuid) to service_role;
 
--- Does:    notes that a target's post was deleted from its platform. What was live in part only is forgotten, and goes no
---          further.  May call: service_role.
+-- Does:    notes that a target's post was deleted from its platform. What was live in part only is forgotten.
+-- May call: service_role.
 create function public.note_deleted(target uuid) returns void
 language plpgsql
 set search_path = ''
@@ -106,7 +110,6 @@ begin
   perform private.lock_targets(array[target]);
   delete from public.publication_notes n where n.target_id = target;
   update public.post_targets t set deleted_at = now(), measure_at = null where t.id = target and t.state = 'published';
-  update public.post_targets t set state = 'canceled', lease_until = null where t.id = target and t.state in ('scheduled', 'needs_reconnect', 'quarantined');
 end
 $$;
 grant execute on function public.note_deleted(uuid) to service_role;

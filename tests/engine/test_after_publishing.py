@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.actors import Post, Refused, Row, World
+from tests.engine.actors import Post, Refused, Row, Running, World
 from tests.engine.test_finishing_later import note
 
 HOUR, DAY = 3600, 86_400
@@ -196,6 +196,11 @@ def test_what_is_live_in_part_is_deleted_and_goes_no_further(
 ) -> None:
     post = live_in_part(world, state)
     assert to_delete(world, post)["notes"]["parts"] == ["71"]
+    # before anything is deleted: no worker may add to it meanwhile
+    assert world.target(post.target)["state"] == after
+    assert to_delete(world, post)["notes"]["parts"] == ["71"], (
+        "once more, if the platform did not do it"
+    )
     world.service.call("note_deleted", target=post.target)
     row = world.target(post.target)
     assert (row["state"], row["deleted_at"]) == (after, None)
@@ -216,6 +221,20 @@ def test_what_may_still_grow_is_not_deleted(world: World, state: str) -> None:
     with pytest.raises(Refused, match="there is nothing to delete") as refused:
         to_delete(world, post)
     assert refused.value.status == 409
+
+
+def test_a_worker_that_claims_it_at_that_moment_goes_before(world: World) -> None:
+    post = live_in_part(world, "scheduled")
+    world.admin.run("update post_targets set next_attempt_at = now() where id = %s", post.target)
+    worker, web = world.worker(), world.worker()
+    worker.begin()
+    assert len(worker.claim()) == 1
+    asked = {"target": post.target, "owner": post.user_id}
+    waiting = Running(world.admin, web, lambda: web.call("target_to_delete", **asked))
+    waiting.wait_until_blocked()
+    worker.commit()
+    with pytest.raises(Refused, match="is preparing"):
+        waiting.result()
 
 
 # ---------------------------------------------------------------- accounts
