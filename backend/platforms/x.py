@@ -55,7 +55,7 @@ class X:
     Settings = XSettings
     Options = XOptions
     pictures = PictureLimits(("image/jpeg", "image/png", "image/webp"), max_bytes=5_000_000)
-    one_consent = True
+    one_consent = False
 
     def __init__(
         self,

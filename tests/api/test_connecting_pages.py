@@ -111,3 +111,14 @@ def test_nobody_disconnects_somebody_elses_page(ada: Browser, ben: Browser) -> N
     problem(ben.call("DELETE", f"/api/platforms/accounts/{mine}"), 404)
     assert revocations(ada, member) == []
     assert {row["status"] for row in accounts(ada)} == {"active"}
+
+
+def test_where_each_account_has_a_consent_of_its_own_each_is_revoked(ada: Browser) -> None:
+    """Two accounts on X: what ends one leaves the other as it is."""
+    members = [ada.new_member(), ada.new_member()]
+    first, second = (ada.connect(member, "x") for member in members)
+    disconnect(ada, first)
+    revoked = [ada.sandbox.requests(one, host="api.x.com", path="/2/oauth2/revoke") for one in members]  # fmt: skip
+    assert [bool(calls) for calls in revoked] == [True, False]
+    states = {row["id"]: row["status"] for row in accounts(ada)}
+    assert states == {first: "disconnected", second: "active"}
