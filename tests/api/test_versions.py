@@ -41,10 +41,11 @@ def in_days(days: int) -> date:
 
 def client(**platforms: Any) -> Any:
     """The web process's routes with these platforms and a database that is well."""
-    settings = Settings(
-        app_env="development", supabase_url="http://127.0.0.1:9", supabase_key="k", supabase_secret_key="s",
-        public_url="http://127.0.0.1:9", frontend_origins="http://127.0.0.1:9", token_keys=KEY,
-    )  # type: ignore[arg-type]  # fmt: skip
+    wanted: dict[str, Any] = {
+        "app_env": "development", "supabase_url": "http://127.0.0.1:9", "supabase_key": "k", "supabase_secret_key": "s",
+        "public_url": "http://127.0.0.1:9", "frontend_origins": "http://127.0.0.1:9", "token_keys": KEY,
+    }  # fmt: skip
+    settings = Settings(**wanted)
     operations = SimpleNamespace(system_health=lambda: WELL)
     database: Any = SimpleNamespace(service=SimpleNamespace(operations=operations))
     services: Services = replace(build(settings), supabase=database, platforms=platforms)

@@ -10,7 +10,7 @@ from tests.engine.actors import Actor, Post, Row, Running, World
 from tests.engine.test_unconfirmed import kinds, look, readable, seconds_to_look, sent
 
 REFERENCE = {"reference": "publication 1"}
-MINE = {"external_id": "7301", "external_url": "https://www.tiktok.com/@ada/video/7301"}
+MINE: Row = {"external_id": "7301", "external_url": "https://www.tiktok.com/@ada/video/7301"}
 
 
 def note(world: World, claim: Row, **patch: Any) -> bool:
@@ -112,7 +112,7 @@ def test_published_without_an_id_says_so(world: World) -> None:
 
 def test_failed_it_names_the_platforms_reason(world: World) -> None:
     post, _ = confirming(world)
-    told = {"error_class": "invalid", "error": "The video is too long.", "http_status": 200}
+    told: Row = {"error_class": "invalid", "error": "The video is too long.", "http_status": 200}
     assert tell(world, look(world, post), "failed", **told) == "failed"
     row = world.target(post.target)
     assert (row["state"], row["error_class"], row["error"]) == ("failed", *list(told.values())[:2])

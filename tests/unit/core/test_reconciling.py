@@ -84,7 +84,7 @@ class Store:
             raise self.error
         self.told.append((unconfirmed.target.target_id, told))
         ends = {"absent": "scheduled", "pending": "looking"}
-        return ends.get(told["outcome"], told["outcome"])
+        return str(ends.get(told["outcome"], told["outcome"]))
 
     def keep_notes(
         self, target_id: str, lease_token: int, values: Mapping[str, Any], look: int | None
