@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.core.errors import Rejected
+from backend.core.errors import LeaseLost, Rejected
 from backend.core.platform_contract import Attachment, Content
 from backend.platforms import PLATFORMS
 from tests.contracts.conftest import (
@@ -228,9 +229,42 @@ def test_what_the_notes_hold_is_not_uploaded_again(account: Account) -> None:
     for_one = both - orders_of(account, pictures(1), Kept())
     # a second worker knows nothing but the notes
     again = orders_of(account, content, Kept(**json.loads(json.dumps(notes.values))))
-    assert again <= (max(0, both - 2 * for_one) if notes.values else both)
+    assert again <= max(0, both - 2 * for_one)
     account.publish(content, notes)
     assert len(account.posts[0]["media"]) == 2
+
+
+class Telling(Kept):
+    """Notes that remember which names were kept, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def keep(self, **values: Any) -> None:
+        self.names += [name for name in values if name not in self.names]
+        super().keep(**values)
+
+
+def test_a_worker_that_dies_before_it_notes_something_doubles_nothing(app: App) -> None:
+    telling, content = Telling(), pictures(2)
+    app.connect().publish(content, telling)
+    assert telling.names
+    for name in telling.names:
+        account, notes = app.connect(), Kept()
+        notes.stop_before = name
+        try:
+            prepared = account.prepare(content, notes)
+        except LeaseLost:
+            assert account.posts == [], name
+            notes.stop_before = None
+            account.publish(content, notes)
+            assert [len(post["media"]) for post in account.posts] == [2], name
+        else:
+            # what was sent is not sent again, so the notes may lack what came of it
+            with contextlib.suppress(LeaseLost):
+                app.platform.publish(account.tokens, prepared, notes)
+            assert len(account.posts) <= 1, name
 
 
 def test_no_token_is_ever_kept_in_the_notes(account: Account) -> None:

@@ -31,7 +31,7 @@ from backend.core.errors import (
 from backend.core.platform_contract import Content, Follows, Measures, Platform, ReadsBack
 from backend.platforms import PLATFORMS
 from backend.services import build
-from backend.settings import PlatformSettings, Settings
+from backend.settings import PlatformSettings, Settings, variable_of
 from tests.contracts.conftest import (
     NOW,
     Account,
@@ -90,6 +90,12 @@ def test_it_has_every_method_of_the_contract_with_its_parameters(name: str) -> N
     assert issubclass(PLATFORMS[name].Settings, PlatformSettings)
     assert PLATFORMS[name].Options.model_config["extra"] == "forbid"
     assert isinstance(PLATFORMS[name].one_consent, bool)
+
+
+def test_its_variables_begin_with_its_name(name: str) -> None:
+    settings = PLATFORMS[name].Settings
+    for field in settings.model_fields:
+        assert variable_of(settings, field).startswith(f"{name.upper()}_")
 
 
 def test_the_server_builds_it_from_its_settings(name: str) -> None:
@@ -207,6 +213,7 @@ def test_an_allowed_consent_ends_with_tokens_and_an_identity(app: App) -> None:
     assert tokens.expires_at > NOW + timedelta(hours=1)
     assert set(app.platform.scopes) <= set(tokens.scopes)
     granted = app.platform.accounts(tokens)[0]
+    assert granted.identity.kind in ("person", "page", "organization", "professional")
     assert "ada lovelace" in granted.identity.account_name.lower()
     assert granted.identity.external_id
     assert granted.tokens.access_token
