@@ -68,8 +68,21 @@ class FollowUps:
         for _, group in groupby(due, key=lambda one: one.target.account_id):
             posts = list(group)
             for start in range(0, len(posts), _AT_ONCE):
-                told += self._measure(posts[start : start + _AT_ONCE])
+                told += self._measured(posts[start : start + _AT_ONCE])
         return told
+
+    def _measured(self, posts: Sequence[PublishedTarget]) -> int:
+        """The same for posts of one account; what goes wrong is no other account's business, and the next time is set."""
+        account = {"account_id": posts[0].target.account_id}
+        try:
+            return self._measure(posts)
+        except Unavailable:
+            raise
+        except LinError as error:
+            log.info("figures could not be read", extra={**account, "error": str(error)})
+        except Exception:
+            log.exception("reading figures failed unexpectedly", extra=account)
+        return 0
 
     def _measure(self, posts: Sequence[PublishedTarget]) -> int:
         target = posts[0].target
@@ -77,13 +90,7 @@ class FollowUps:
         ids = {one.external_id: one.target for one in posts if one.external_id}
         if not isinstance(platform, Measures) or not ids:
             return 0
-        try:
-            figures = platform.metrics(self._of(target, platform), target.identity, tuple(ids))
-        except Unavailable:
-            raise
-        except LinError as error:  # the next time is set already
-            log.info("figures could not be read", extra={"account_id": target.account_id, "error": str(error)})  # fmt: skip
-            return 0
+        figures = platform.metrics(self._of(target, platform), target.identity, tuple(ids))
         found = {
             ids[external_id].target_id: (ids[external_id].user_id, metrics)
             for external_id, metrics in figures.items()
@@ -120,15 +127,15 @@ class FollowUps:
                 continue
             try:
                 identity = platform.profile(self._tokens(account, platform), account.identity)
+                self.store.store_profile(account.account_id, identity)
             except Unavailable:
                 raise
-            except (
-                LinError
-            ) as error:  # a day later again; publishing and refreshing judge permissions
+            except LinError as error:  # a day later again; publishing judges permissions
                 log.info("a profile could not be read", extra={"account_id": account.account_id, "error": str(error)})  # fmt: skip
-                continue
-            self.store.store_profile(account.account_id, identity)
-            read += 1
+            except Exception:
+                log.exception("reading a profile failed unexpectedly", extra={"account_id": account.account_id})  # fmt: skip
+            else:
+                read += 1
         return read
 
     def choices(self, account_id: str, user_id: str) -> Mapping[str, Any]:
