@@ -66,7 +66,9 @@ def _end_of_domain(text: str, start: int, end: int) -> int | None:
     dot = end - 1
     while dot > start:
         previous = text.rfind(".", start, dot)
-        top = _end_of_top(text, dot + 1) if "_" not in text[max(start, previous + 1) : dot] else None
+        top = (
+            _end_of_top(text, dot + 1) if "_" not in text[max(start, previous + 1) : dot] else None
+        )
         if top is not None:
             return top
         dot = previous
