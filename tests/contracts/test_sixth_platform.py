@@ -155,6 +155,14 @@ MISTAKES = {
         "if answer.status >= 500 or answer.status == 429:", "if answer.status == 429:",
         "test_every_platform.py", "test_connecting_survives",
     ),
+    "its limits refuse no file": (
+        "*limit_violations(", "*(lambda *_: ())(",
+        "test_every_content.py", "test_each_limit_of_a_file",
+    ),
+    "any option will do": (
+        "*option_violations(TootOptions, content.options),", "",
+        "test_every_content.py", "test_an_option_of_the_wrong_kind",
+    ),
     "a token is kept": (
         "notes.keep(files=kept)", "notes.keep(files=kept, by=tokens.access_token)",
         "test_every_content.py", "test_no_token_is_ever_kept",
@@ -181,6 +189,10 @@ MISTAKES = {
     ),
     "what is deleted cannot be deleted again": (
         ", gone=404)", ")",
+        "test_every_capability.py", "test_a_post_is_deleted_once",
+    ),
+    "it deletes nothing": (
+        '        self._call("DELETE",', '        self._call("GET",',
         "test_every_capability.py", "test_a_post_is_deleted_once",
     ),
     "it reads back other words": (
