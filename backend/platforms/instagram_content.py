@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from ..core.platform_contract import Attachment, Content, Part, Violation
 from ..core.ports import PictureLimits
@@ -51,7 +51,7 @@ class InstagramOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    share_to_feed: bool | None = Field(
+    share_to_feed: StrictBool | None = Field(
         default=None,
         description="Whether a reel is shown among the account's posts as well; without it Instagram decides.",
     )
@@ -60,10 +60,10 @@ class InstagramOptions(BaseModel):
         ge=0,
         description="The moment of a reel that becomes its cover, in thousandths of a second.",
     )
-    is_ai_generated: bool = Field(
+    is_ai_generated: StrictBool = Field(
         default=False, description="Tell people that the post was made with AI."
     )
-    crop: bool = Field(
+    crop: StrictBool = Field(
         default=False,
         description="Let Instagram crop the files of a carousel to the shape of the first one.",
     )
