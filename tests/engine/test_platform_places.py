@@ -68,7 +68,14 @@ def test_of_several_one_has_half_while_others_wait(world: World, birch: str) -> 
     assert claim(world, PLACES) == {birch: PLACES / 2, "linkedin": PLACES / 2}
 
 
+def test_a_platform_that_nobody_uses_takes_no_places(world: World, birch: str) -> None:
+    for _ in range(12):
+        world.scheduled(world.account(), due=-60)
+    assert claim(world, 12) == {"linkedin": 12}
+
+
 def test_of_several_one_has_three_quarters_if_nobody_else_waits(world: World, birch: str) -> None:
+    world.account()
     for _ in range(12):
         world.scheduled(account(world, birch), due=-60)
     assert claim(world, 12) == {birch: PLACES * 0.75}
