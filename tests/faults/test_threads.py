@@ -7,6 +7,8 @@ import secrets
 import signal
 from typing import Any
 
+import pytest
+
 from tests.engine.actors import Post
 from tests.faults.rig import Rig
 from tests.faults.test_reading_back import look_now
@@ -48,6 +50,7 @@ def assert_whole(rig: Rig, post: Post) -> None:
     assert rig.target(post.target)["external_id"] == ids[0]
 
 
+@pytest.mark.slow  # test_threads_and_containers.py kills at each step
 def test_a_thread_whose_worker_is_killed_goes_on_and_repeats_nothing(rig: Rig) -> None:
     post = thread(rig)
     hold_part(rig, post, 2)
