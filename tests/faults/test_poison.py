@@ -121,14 +121,21 @@ def test_options_that_would_make_a_whole_claim_unreadable_are_refused(
         owner.run(WRITE, strange, post.target)
 
 
-def test_strange_options_harm_nobody(rig: Rig) -> None:
-    posts = [rig.due(due=3600) for _ in range(2 * len(STRANGE))]
-    for post, options in zip(posts, STRANGE.values(), strict=False):
-        rig.admin.run(WRITE, options, post.target)
-    _now(rig, *posts)
+def test_options_that_no_platform_knows_end_with_the_reason_and_harm_nobody(rig: Rig) -> None:
+    strange = [rig.due(due=3600) for _ in STRANGE]
+    neighbours = [rig.due(due=3600) for _ in STRANGE]
+    for post, options in zip(strange, STRANGE.values(), strict=True):
+        rig.admin.run(WRITE, options, post.target)  # past scheduling, which refuses them
+    _now(rig, *strange, *neighbours)
     rig.worker_process()
-    rig.wait_for(posts, "published")
-    rig.assert_invariants(*posts)
+    rig.wait_for(strange, "failed")
+    rig.wait_for(neighbours, "published")
+    for post in strange:
+        row = rig.target(post.target)
+        assert row["error_class"] == "invalid"
+        assert row["error"].startswith("There is no option ")
+        assert rig.creates(post) == []
+    rig.assert_invariants(*strange, *neighbours)
 
 
 def test_text_that_no_database_can_hold_is_refused_at_once(rig: Rig) -> None:

@@ -219,6 +219,8 @@ def test_a_platform_that_takes_its_time_takes_nobody_elses_and_no_lease_is_lost(
     with ToyServer() as well, ToyServer() as other, ToyServer() as slow:
         slow.hold()
         town = make_town(seconds=60, birch=well, elm=other, cedar=slow)
+        for platform in ("birch", "elm"):
+            town.account(platform)  # somebody uses them, so places are kept for them
         waiting = town.due("cedar", 5 * THREADS, ago=30)
         town.start()
         until(lambda: slow.calls, "the first of them")
