@@ -86,8 +86,9 @@ def test_an_answer_lost_after_the_database_did_its_work_is_asked_for_again(rig: 
     posts = [rig.due(due=-1) for _ in range(30)]
     with Wire(rig.stack.info["supabase_url"]) as wire:
         wire.lose_every = 4
-        worker = rig.worker_process(SUPABASE_URL=wire.url)
-        rig.wait_for(posts, "published", seconds=40)
+        # a lease that outlives several lost renewals in a row, also where the machine is busy
+        worker = rig.worker_process(SUPABASE_URL=wire.url, PUBLISH_LEASE_SECONDS="8")
+        rig.wait_for(posts, "published", seconds=90)
         lost = wire.lost
         wire.lose_every = 0
         assert rig.end(worker) == 0

@@ -181,6 +181,9 @@ def deaths(
                 worker.wait_until_started()
             killer, found = Killer(rig, crew, partner), {}
             for name, step in STEPS.items():
+                if step.needs != "refresh" and len(crew.workers) == 3 + refreshing:
+                    # a worker that is started finds them, and would hold what is refreshed when it is killed in its turn
+                    rig.wait_for([death.post for death in found.values()], "published")
                 found[name] = killer.kill_at(step)
                 if step.needs != "refresh":
                     crew.add()
