@@ -20,7 +20,7 @@ _LIMIT = f"the {MAX_PIXELS // 1_000_000} million that are accepted"
 
 # Pillow takes memory in blocks of 16 MB, which the C library keeps for later; blocks above 32 MB go back to the system at
 # once. The same as the documented PILLOW_BLOCK_SIZE, which would have to be set before the first import.
-Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined]
+Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined] # the stubs do not know the C part
 
 Make = Callable[..., Inspected]
 

@@ -53,7 +53,7 @@ def planned_changes(
 
 def plan_picture(
     mime: str,
-    bytes: int,  # noqa: A002 - the same
+    bytes: int,  # noqa: A002 - as the facts of media are named everywhere
     width: int,
     height: int,
     limits: PictureLimits,

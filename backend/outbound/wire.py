@@ -199,8 +199,8 @@ class WatchedPools:
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools (called by the adapter)."""
-        super().init_poolmanager(*args, ssl_context=self.tls, **kwargs)  # type: ignore[misc]
-        self.poolmanager.pool_classes_by_scheme = {  # type: ignore[attr-defined]
+        super().init_poolmanager(*args, ssl_context=self.tls, **kwargs)  # type: ignore[misc] # a mixin: the adapter has it
+        self.poolmanager.pool_classes_by_scheme = {  # type: ignore[attr-defined] # the same
             "http": partial(_WatchedPool, keep_seconds=self.keep_seconds),
             "https": partial(_WatchedTlsPool, keep_seconds=self.keep_seconds),
         }

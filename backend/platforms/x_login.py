@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ..core.connecting import s256_challenge
 from ..core.errors import LinError, NoAnswer
 from ..core.platform_contract import Tokens
 from ..core.ports import PlatformDoor
@@ -35,7 +35,6 @@ class XLogin:
         self, scopes: tuple[str, ...], *, state: str, redirect_uri: str, verifier: str
     ) -> str:
         """The consent page. PKCE is mandatory; S256, so that the verifier itself never passes through the browser."""
-        digest = hashlib.sha256(verifier.encode()).digest()
         query = urlencode(
             {
                 "response_type": "code",
@@ -43,7 +42,7 @@ class XLogin:
                 "redirect_uri": redirect_uri,
                 "scope": " ".join(scopes),
                 "state": state,
-                "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+                "code_challenge": s256_challenge(verifier),
                 "code_challenge_method": "S256",
             },
             quote_via=quote,
