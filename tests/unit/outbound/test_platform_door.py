@@ -381,7 +381,7 @@ def test_a_slow_drip_ends_at_the_deadline(raw_server: Any, read_request: Any, st
     error = fails(door)
     over.set()
     assert isinstance(error, NoAnswer)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4, "ended by the deadline, not by the server"
 
 
 def test_a_platform_that_stops_reading_ends_at_the_deadline(raw_server: Any) -> None:
@@ -396,7 +396,7 @@ def test_a_platform_that_stops_reading_ends_at_the_deadline(raw_server: Any) -> 
     error = fails(door, body=io.BytesIO(b"x" * 30_000_000))
     over.set()
     assert isinstance(error, NoAnswer)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4, "ended by the deadline, not by the server"
 
 
 def test_an_endless_answer_is_cut_at_the_limit(raw_server: Any, read_request: Any) -> None:

