@@ -20,6 +20,7 @@ from .core.dispatching import Dispatcher
 from .core.errors import Unavailable
 from .core.follow_ups import FollowUps
 from .core.generating import Generator
+from .core.models import Model
 from .core.platform_contract import Platform
 from .core.preparing import Preparer
 from .core.previewing import Planner
@@ -37,7 +38,7 @@ from .platforms import PLATFORMS
 from .sealing import Sealer
 from .settings import Settings, read_settings
 from .sources import Reader
-from .spaces import SPACES
+from .spaces import connect
 from .spool import Spool
 from .store import Supabase
 
@@ -187,11 +188,18 @@ def _public_door(settings: Settings) -> PublicHttp:
     return PublicHttp(settings.fetch_private_origins)
 
 
+def _model(settings: Settings, space: str | None) -> Model | None:
+    """The model behind one of the *_SPACE settings, None where that is not set."""
+    token, key = (
+        secret.get_secret_value() if secret else None
+        for secret in (settings.hugging_key, settings.model_key)
+    )
+    return connect(space, token=token, key=key) if space else None
+
+
 def _generator(settings: Settings, supabase: Supabase, stopping: threading.Event) -> Generator:
-    token = settings.hugging_key.get_secret_value() if settings.hugging_key else None
-    writer = SPACES["writer"](settings.writer_space, token=token) if settings.writer_space else None
     return Generator(
-        supabase.service.generations, supabase.service.media, writer, _public_door(settings), Reader(), Inspector(),
+        supabase.service.generations, supabase.service.media, _model(settings, settings.writer_space), _public_door(settings), Reader(), Inspector(),
         deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
     )  # fmt: skip
 

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
 
     writer_space: str | None = None
+    mentor_space: str | None = None
+    voice_space: str | None = None
+    embedding_space: str | None = None
+    model_key: SecretStr | None = None
     hugging_key: SecretStr | None = None
     generation_deadline_seconds: float = Field(default=180, ge=1, le=1800)
 

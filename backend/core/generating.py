@@ -23,16 +23,8 @@ from .errors import (
     Unavailable,
     UnreadableSource,
 )
-from .ports import (
-    Inspected,
-    MediaInspector,
-    Progress,
-    PublicDoor,
-    SourceReader,
-    Writer,
-    WriteRequest,
-    Written,
-)
+from .models import Model, Progress, WriteRequest, Written
+from .ports import Inspected, MediaInspector, PublicDoor, SourceReader
 from .records import ClaimedGeneration
 
 log = logging.getLogger("lin.generating")
@@ -84,7 +76,7 @@ class Generator:
         self,
         store: GenerationStore,
         results: ResultStore,
-        writer: Writer | None,
+        writer: Model | None,
         door: PublicDoor,
         reader: SourceReader,
         inspector: MediaInspector,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol
@@ -83,64 +83,6 @@ class PublicDoor(Protocol):
         """GET the URL following at most 5 redirects, each hop checked on the address connected to.
 
         200 and 304 are returned; raises AddressRefused, TooLarge, FetchFailed.
-        """
-        ...
-
-
-# ------------------------------------------------------------------------------------ Spaces
-
-
-@dataclass(frozen=True)
-class WriteRequest:
-    """What a writer Space is asked for: a post of at most `max_length` characters for `platform`."""
-
-    title: str
-    text: str
-    url: str | None
-    platform: str
-    tone: str | None
-    language: str | None
-    max_length: int
-    image: bool
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a running generation stands. `queue_position` is 0 for "next"; `text` is all text so far."""
-
-    state: Literal["waking", "queued", "running"]
-    queue_position: int | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a writer Space produced."""
-
-    text: str
-    image: bytes | None = None
-    image_mime: str | None = None
-
-
-class Writer(Protocol):
-    """A Space that drafts posts."""
-
-    @property
-    def space(self) -> str:
-        """owner/name or URL, as configured; kept with each generation."""
-        ...
-
-    def write(
-        self,
-        request: WriteRequest,
-        *,
-        on_progress: Callable[[Progress], None],
-        canceled: Callable[[], bool],
-        deadline_seconds: float,
-    ) -> Written:
-        """Run the Space, reporting progress as it comes and stopping it soon after `canceled()` turns true.
-
-        Raises SpaceUnavailable, SpaceTimedOut, SpaceFailed, SpaceAnswerUnusable, GenerationCanceled.
         """
         ...
 

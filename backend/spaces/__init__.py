@@ -1,10 +1,15 @@
-"""The Spaces that Lin can use, one file per kind. ADDING.md tells how to add one."""
+"""The models that Lin can use. ADDING.md tells how to point Lin at one."""
 
-from .writer import WriterSpace
+from __future__ import annotations
 
-SPACES = {
-    "writer": WriterSpace,
-}
-"""What a Space is for -> the class that talks to it, sorted by name."""
+from backend.core.models import Model
 
-__all__ = ["SPACES", "WriterSpace"]
+from .gradio_model import GradioModel
+
+
+def connect(space: str, *, token: str | None = None, key: str | None = None) -> Model:
+    """The model behind a *_SPACE setting: owner/name or the URL of a Gradio app, or of an OpenAI-compatible endpoint."""
+    return GradioModel(space, token=token)
+
+
+__all__ = ["GradioModel", "connect"]

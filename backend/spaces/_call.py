@@ -17,7 +17,7 @@ from backend.core.errors import (
     SpaceTimedOut,
     SpaceUnavailable,
 )
-from backend.core.ports import Progress
+from backend.core.models import Progress
 
 from ._answers import MAX_IMAGE_BYTES, Output, RemoteFile, image_mime, read_output, too_large
 from ._signature import Endpoint, find_endpoint

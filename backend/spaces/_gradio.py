@@ -19,7 +19,7 @@ from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from backend.core.errors import GenerationCanceled, SpaceAnswerUnusable, SpaceError
-from backend.core.ports import Progress
+from backend.core.models import Progress
 
 from ._call import CONNECT_SECONDS, READ_SECONDS, Call, Result
 from ._signature import Endpoint

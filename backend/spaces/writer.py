@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backend.core.errors import SpaceAnswerUnusable
-from backend.core.ports import Progress, WriteRequest, Written
+from backend.core.models import Progress, WriteRequest, Written
 
 from ._gradio import GradioSpace
 from ._signature import Endpoint, Parameter
@@ -53,7 +53,7 @@ _LANGUAGES = {
 
 
 class WriterSpace:
-    """Drafts posts with a Gradio Space; implements `core.ports.Writer`. Safe to share among threads."""
+    """Drafts posts with a Gradio Space; implements `core.models.Model`. Safe to share among threads."""
 
     def __init__(self, space: str, *, token: str | None = None) -> None:
         self._gradio = GradioSpace(space, token=token)
@@ -74,7 +74,7 @@ class WriterSpace:
         canceled: Callable[[], bool],
         deadline_seconds: float,
     ) -> Written:
-        """Run the Space; see `core.ports.Writer.write` for the errors.
+        """Run the Space; see `core.models.Model.write` for the errors.
 
         The text may be longer than `request.max_length`: a Space is asked, not forced.
         """

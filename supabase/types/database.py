@@ -580,6 +580,18 @@ class PublicPublishAttemptsUpdate(TypedDict):
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
     worker: NotRequired[Annotated[str, Field(alias="worker")]]
 
+class PublicQuotas(BaseModel):
+    kind: str = Field(alias="kind")
+    per_day: int = Field(alias="per_day")
+
+class PublicQuotasInsert(TypedDict):
+    kind: Annotated[str, Field(alias="kind")]
+    per_day: Annotated[int, Field(alias="per_day")]
+
+class PublicQuotasUpdate(TypedDict):
+    kind: NotRequired[Annotated[str, Field(alias="kind")]]
+    per_day: NotRequired[Annotated[int, Field(alias="per_day")]]
+
 class PublicSlotOccurrences(BaseModel):
     account_id: uuid.UUID = Field(alias="account_id")
     created_at: datetime.datetime = Field(alias="created_at")

@@ -241,6 +241,20 @@ isOneToOne: false
       referencedColumns: ["id","user_id"]
     }
                   ]
+                },"quotas": {
+                  Row: {
+                    "kind": string,"per_day": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "kind": string,"per_day": number
+                  }
+                  Update: {
+                    "kind"?: string,"per_day"?: number
+                  }
+                  Relationships: [
+
+                  ]
                 },"slot_occurrences": {
                   Row: {
                     "account_id": string,"created_at": string,"error": string | null,"fill_at": string,"generation_id": string | null,"id": string,"local_date": string,"moved_reason": string | null,"occurs_at": string,"post_id": string | null,"slot_id": string,"state": Database["public"]['Enums']["occurrence_state"],"updated_at": string,"user_id": string

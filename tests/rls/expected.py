@@ -60,6 +60,7 @@ TABLES = {
     ),
     "publication_notes": Access(select=False, owner=None),
     "publish_attempts": Access(),
+    "quotas": Access(owner=None),
     "slot_occurrences": Access(),
     "slots": Access(
         delete=True,

@@ -102,6 +102,7 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     mine = {"user_id": owner.id}
     rows.keys["profiles"] = {"id": owner.id}
     rows.keys["platforms"] = {"id": "linkedin"}
+    rows.keys["quotas"] = {"kind": "chat"}
     rows.account = insert(
         "social_accounts",
         **mine,

@@ -18,8 +18,8 @@ from backend.core.errors import (
     SpaceTimedOut,
     SpaceUnavailable,
 )
-from backend.core.ports import Progress, WriteRequest, Written
-from backend.spaces import WriterSpace
+from backend.core.models import Progress, WriteRequest, Written
+from backend.spaces.writer import WriterSpace
 
 ARTICLE = (
     "The city of Lyon renovated twelve bridges in 2024. The work cost thirty million euros, "

@@ -59,6 +59,7 @@ def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "JWT_SECRET_KEY",
         "DATABASE_URL",
         "HUGGING_KEY",
+        "MODEL_KEY",
         "COVERAGE_PROCESS",
     )
     return {name: value for name, value in environ.items() if not name.startswith(dropped)}
@@ -101,6 +102,9 @@ def backend_environment(
             dict.fromkeys(origin.strip() for origin in origins if origin.strip())
         ),
         "WRITER_SPACE": space_url,
+        "MENTOR_SPACE": environ.get("MENTOR_SPACE", space_url),
+        "VOICE_SPACE": environ.get("VOICE_SPACE", space_url),
+        "EMBEDDING_SPACE": environ.get("EMBEDDING_SPACE", space_url),
         "SMTP_URL": smtp_url,
         # the local frontend's feed lies on loopback, which the fetcher refuses otherwise
         "FETCH_PRIVATE_ORIGINS": frontend_url,

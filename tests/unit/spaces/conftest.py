@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from backend.core.ports import Progress, WriteRequest, Written
-from backend.spaces import WriterSpace
+from backend.core.models import Progress, WriteRequest, Written
+from backend.spaces.writer import WriterSpace
 from tests.unit.spaces.apps_process import AppsManager
 
 

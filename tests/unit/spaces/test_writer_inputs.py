@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.core.errors import SpaceAnswerUnusable
-from backend.core.ports import WriteRequest
+from backend.core.models import WriteRequest
 from backend.spaces._signature import find_endpoint
 from backend.spaces.writer import arguments, clean_text, prompt
 

@@ -18,8 +18,8 @@ from backend.core.errors import (
     SpaceTimedOut,
     SpaceUnavailable,
 )
-from backend.core.ports import Progress
-from backend.spaces import WriterSpace
+from backend.core.models import Progress
+from backend.spaces.writer import WriterSpace
 
 POST = "The city renovated twelve bridges."
 
@@ -178,8 +178,8 @@ def test_a_process_can_end_although_a_space_ignores_everything(apps, title):
     apps.set_deaf(True)
     script = f"""
 from backend.core.errors import SpaceTimedOut
-from backend.core.ports import WriteRequest
-from backend.spaces import WriterSpace
+from backend.core.models import WriteRequest
+from backend.spaces.writer import WriterSpace
 request = WriteRequest("wait {title}", "text", None, "linkedin", None, None, 3000, False)
 try:
     WriterSpace("{apps.url()}/acting").write(
