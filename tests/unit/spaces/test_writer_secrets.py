@@ -9,9 +9,9 @@ import pytest
 
 from backend.core.errors import SpaceError, SpaceFailed, SpaceUnavailable
 from backend.spaces import connect
-from backend.spaces.writer import WriterSpace
 from backend.spaces._gradio import trusted_with_token
 from backend.spaces._troubles import clean_message
+from backend.spaces.writer import WriterSpace
 
 TOKEN = "hf_MadeUpForTheseTests0123456789"
 
