@@ -13,7 +13,7 @@ from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
 
 from . import logs, problems
-from .api import access, generations, health, media, metrics, platforms, posts, slots
+from .api import access, generations, health, media, metrics, platforms, posts, slots, speech
 from .problems import ProblemBody
 from .services import Services
 
@@ -58,6 +58,7 @@ def create_app(services: Services) -> OpenAPI:
         posts.api,
         generations.api,
         slots.api,
+        speech.api,
         health.api,
         metrics.api,
         media.api,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from .core.errors import (
+    BeingMade,
     Conflict,
     FetchError,
     InvalidInput,
@@ -22,6 +23,9 @@ from .core.errors import (
     Reconnect,
     Rejected,
     SendError,
+    SpaceError,
+    SpaceTimedOut,
+    SpaceUnavailable,
     TooMany,
     Unavailable,
 )
@@ -81,6 +85,10 @@ _STATUS: tuple[tuple[type[LinError], int], ...] = (
     (Rejected, 409),
     (PlatformError, 503),
     (SendError, 503),
+    # a Space that was asked while the request waits
+    (SpaceUnavailable, 503),
+    (SpaceTimedOut, 504),
+    (SpaceError, 502),
 )
 
 
@@ -129,6 +137,8 @@ def register(app: Flask) -> None:
         answer = problem(
             status, str(error), errors=[{"field": p.field, "message": p.message} for p in listed]
         )
+        if isinstance(error, BeingMade):
+            answer.headers["Retry-After"] = "2"
         if isinstance(error, Unauthorized):
             answer.headers["WWW-Authenticate"] = (
                 f'Bearer error="invalid_token", error_description="{error.check}"'

@@ -28,6 +28,7 @@ from .core.publishing import Publisher, utc_now
 from .core.reading import SourceFetcher
 from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
+from .core.speaking import Speaker
 from .links import MediaLinks
 from .media.erasing import erase_place
 from .media.fitting import fit_picture
@@ -62,6 +63,7 @@ class Services:
     plan_picture: Planner
     erase_place: Callable[[BinaryIO, str], tuple[str, ...]]
     run_generation: Callable[[str], None]
+    speaker: Speaker
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def build(settings: Settings) -> Services:
         plan_picture,
         erase_place,
         _background(_generator(settings, supabase, threading.Event())),
+        _speaker(settings, supabase),
     )  # fmt: skip
 
 
@@ -201,6 +204,13 @@ def _generator(settings: Settings, supabase: Supabase, stopping: threading.Event
     return Generator(
         supabase.service.generations, supabase.service.media, _model(settings, settings.writer_space), _public_door(settings), Reader(), Inspector(),
         deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
+    )  # fmt: skip
+
+
+def _speaker(settings: Settings, supabase: Supabase) -> Speaker:
+    return Speaker(
+        supabase.service.speeches, _model(settings, settings.voice_space), Inspector(),
+        deadline_seconds=settings.generation_deadline_seconds,
     )  # fmt: skip
 
 

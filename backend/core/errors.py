@@ -4,6 +4,7 @@ LinError
 ├── InvalidInput            what the caller sent cannot be used; names the field
 ├── NotFound                no such thing, or it is not yours
 ├── Conflict                the thing is in a state that does not allow this
+│   └── BeingMade           another request is making it; asking again in a moment finds it
 ├── TooMany                 the caller has more of it going on than allowed; wait
 ├── NotAllowed              the caller is known and may not do this
 ├── Unavailable             a part we depend on does not answer; try again later
@@ -66,6 +67,10 @@ class NotFound(LinError):
 
 class Conflict(LinError):
     """The thing is in a state that does not allow what was asked."""
+
+
+class BeingMade(Conflict):
+    """Another request is making the same thing; asking again in a moment finds it."""
 
 
 class TooMany(LinError):

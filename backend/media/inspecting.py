@@ -17,7 +17,7 @@ from backend.core.ports import Inspected
 from . import documents, images, recordings
 
 ACCEPTED = (
-    "JPEG, PNG, GIF and WebP images, MP4, MOV and WebM videos, MP3, M4A, WAV and OGG sound, "
+    "JPEG, PNG, GIF and WebP images, MP4, MOV and WebM videos, MP3, M4A, WAV, OGG and FLAC sound, "
     "and PDF, Word and PowerPoint documents"
 )
 
@@ -38,6 +38,7 @@ _STARTS: tuple[tuple[bytes, Reader], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", documents.legacy_office),
     (b"\x1a\x45\xdf\xa3", recordings.webm),
     (b"OggS", recordings.sound),
+    (b"fLaC", recordings.sound),
     (b"ID3", recordings.sound),
 )
 _IMAGES = (images.jpeg, images.png, images.gif, images.webp)
@@ -49,7 +50,6 @@ _OTHER_STARTS: tuple[tuple[bytes, str], ...] = (
     (b"II*\x00", "a TIFF image"),
     (b"MM\x00*", "a TIFF image"),
     (b"8BPS", "a Photoshop file"),
-    (b"fLaC", "a FLAC file"),
     (b"Rar!", "a RAR archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"\x1f\x8b", "a gzip archive"),

@@ -41,7 +41,7 @@ def webm(file: BinaryIO, make: Make) -> Inspected:
 
 
 def sound(file: BinaryIO, make: Make) -> Inspected:
-    """An MP3, WAV or OGG file."""
+    """An MP3, WAV, OGG or FLAC file."""
     tracks = _tracks(file)
     general = tracks["General"].get("format")
     layer = tracks.get("Audio", {}).get("format_profile")
@@ -51,8 +51,10 @@ def sound(file: BinaryIO, make: Make) -> Inspected:
         return _heard(tracks, "audio/wav", make)
     if general == "Ogg":
         return _heard(tracks, "audio/ogg", make)
+    if general == "FLAC":
+        return _heard(tracks, "audio/flac", make)
     raise MediaRejected(
-        "This is not a sound file that Lin knows. Lin accepts MP3, M4A, WAV and OGG."
+        "This is not a sound file that Lin knows. Lin accepts MP3, M4A, WAV, OGG and FLAC."
     )
 
 

@@ -30,16 +30,11 @@ class Files:
 
         Raises NotFound, Unavailable.
         """
-        try:
-            signed = self._bucket.create_signed_url(path, 300)["signedURL"]
-        except StorageApiError as error:
-            raise NotFound("The file is not in the storage.") from error
-        except httpx.HTTPError as error:
-            raise Unavailable("The storage does not answer; try again in a moment.") from error
+        signed = self.sign(path, 300)
         with _temporary() as file:
             try:
                 with self._http.stream(
-                    "GET", str(signed), timeout=httpx.Timeout(60, connect=5)
+                    "GET", signed, timeout=httpx.Timeout(60, connect=5)
                 ) as answer:
                     if answer.status_code in (400, 404):
                         raise NotFound("The file is not in the storage.")
@@ -54,6 +49,18 @@ class Files:
             except OSError as error:
                 raise Unavailable(_NO_ROOM) from error
             yield file
+
+    def sign(self, path: str, seconds: int) -> str:
+        """An address under which anybody who has it gets the object for so many seconds. Raises NotFound, Unavailable."""
+        try:
+            return str(self._bucket.create_signed_url(path, seconds)["signedURL"])
+        except StorageApiError as error:
+            # a refusal says which status it means in its body, a gateway's page has none but its own
+            if str(error.status) not in ("400", "404"):
+                raise Unavailable("The storage does not answer; try again in a moment.") from error
+            raise NotFound("The file is not in the storage.") from error
+        except httpx.HTTPError as error:
+            raise Unavailable("The storage does not answer; try again in a moment.") from error
 
     def put(self, path: str, content: bytes, mime: str) -> None:
         """Store an object, replacing an older one at this path. Raises Unavailable."""

@@ -10,6 +10,7 @@ from .media import Media
 from .operations import Operations
 from .published import PublishedPosts
 from .sources import Sources
+from .speech import Speeches
 from .targets import Targets
 from .unconfirmed import Unconfirmed
 
@@ -25,4 +26,5 @@ class Service:
         self.sources = Sources(calls)
         self.media = Media(calls, files)
         self.generations = Generations(calls)
+        self.speeches = Speeches(calls, files)
         self.operations = Operations(calls)

@@ -61,6 +61,10 @@ class AsUser:
         """A generation with its state and result. Raises NotFound."""
         return self._one("generations", _GENERATION, generation_id, "generation")
 
+    def chat_message(self, message_id: str) -> dict[str, Any]:
+        """A message of the caller's conversations: id, role, text, state. Raises NotFound."""
+        return self._one("chat_messages", "id,role,text,state", message_id, "message")
+
     def add_slot(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Make a weekly slot; the row says where it is after conflicts. Raises NotFound, InvalidInput, Conflict."""
         row: dict[str, Any] = self._calls.run(self._calls.table("slots").insert(columns))[0]

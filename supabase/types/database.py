@@ -22,6 +22,10 @@ PublicAccountStatus: TypeAlias = Literal["active", "needs_reconnect", "disconnec
 
 PublicAttemptOutcome: TypeAlias = Literal["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"]
 
+PublicChatRole: TypeAlias = Literal["user", "assistant"]
+
+PublicChatState: TypeAlias = Literal["streaming", "complete", "interrupted"]
+
 PublicGenerationKind: TypeAlias = Literal["write"]
 
 PublicGenerationStatus: TypeAlias = Literal["queued", "waking", "running", "complete", "failed", "canceled"]
@@ -44,7 +48,87 @@ PublicSourceKind: TypeAlias = Literal["feed", "page"]
 
 PublicSourceStatus: TypeAlias = Literal["waiting", "ok", "failing"]
 
+PublicSpeechState: TypeAlias = Literal["speaking", "ready", "failed"]
+
 PublicTargetState: TypeAlias = Literal["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
+
+class PublicChatMessages(BaseModel):
+    citations: JsonValue = Field(alias="citations")
+    created_at: datetime.datetime = Field(alias="created_at")
+    error: Optional[str] = Field(alias="error")
+    error_class: Optional[str] = Field(alias="error_class")
+    finished_at: Optional[datetime.datetime] = Field(alias="finished_at")
+    first_text_at: Optional[datetime.datetime] = Field(alias="first_text_at")
+    id: uuid.UUID = Field(alias="id")
+    lease_token: Optional[int] = Field(alias="lease_token")
+    lease_until: Optional[datetime.datetime] = Field(alias="lease_until")
+    position: int = Field(alias="position")
+    role: PublicChatRole = Field(alias="role")
+    session_id: uuid.UUID = Field(alias="session_id")
+    space: Optional[str] = Field(alias="space")
+    state: PublicChatState = Field(alias="state")
+    stop_requested_at: Optional[datetime.datetime] = Field(alias="stop_requested_at")
+    text: str = Field(alias="text")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicChatMessagesInsert(TypedDict):
+    citations: NotRequired[Annotated[JsonValue, Field(alias="citations")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    error_class: NotRequired[Annotated[Optional[str], Field(alias="error_class")]]
+    finished_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="finished_at")]]
+    first_text_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="first_text_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    lease_token: NotRequired[Annotated[Optional[int], Field(alias="lease_token")]]
+    lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    position: Annotated[int, Field(alias="position")]
+    role: Annotated[PublicChatRole, Field(alias="role")]
+    session_id: Annotated[uuid.UUID, Field(alias="session_id")]
+    space: NotRequired[Annotated[Optional[str], Field(alias="space")]]
+    state: NotRequired[Annotated[PublicChatState, Field(alias="state")]]
+    stop_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="stop_requested_at")]]
+    text: NotRequired[Annotated[str, Field(alias="text")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicChatMessagesUpdate(TypedDict):
+    citations: NotRequired[Annotated[JsonValue, Field(alias="citations")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    error_class: NotRequired[Annotated[Optional[str], Field(alias="error_class")]]
+    finished_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="finished_at")]]
+    first_text_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="first_text_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    lease_token: NotRequired[Annotated[Optional[int], Field(alias="lease_token")]]
+    lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    position: NotRequired[Annotated[int, Field(alias="position")]]
+    role: NotRequired[Annotated[PublicChatRole, Field(alias="role")]]
+    session_id: NotRequired[Annotated[uuid.UUID, Field(alias="session_id")]]
+    space: NotRequired[Annotated[Optional[str], Field(alias="space")]]
+    state: NotRequired[Annotated[PublicChatState, Field(alias="state")]]
+    stop_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="stop_requested_at")]]
+    text: NotRequired[Annotated[str, Field(alias="text")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicChatSessions(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    id: uuid.UUID = Field(alias="id")
+    last_message_at: datetime.datetime = Field(alias="last_message_at")
+    title: str = Field(alias="title")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicChatSessionsInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    last_message_at: NotRequired[Annotated[datetime.datetime, Field(alias="last_message_at")]]
+    title: Annotated[str, Field(alias="title")]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicChatSessionsUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    last_message_at: NotRequired[Annotated[datetime.datetime, Field(alias="last_message_at")]]
+    title: NotRequired[Annotated[str, Field(alias="title")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
 class PublicGenerations(BaseModel):
     cancel_requested_at: Optional[datetime.datetime] = Field(alias="cancel_requested_at")
@@ -65,6 +149,7 @@ class PublicGenerations(BaseModel):
     status: PublicGenerationStatus = Field(alias="status")
     tries: int = Field(alias="tries")
     user_id: uuid.UUID = Field(alias="user_id")
+    version: int = Field(alias="version")
 
 class PublicGenerationsInsert(TypedDict):
     cancel_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="cancel_requested_at")]]
@@ -85,6 +170,7 @@ class PublicGenerationsInsert(TypedDict):
     status: NotRequired[Annotated[PublicGenerationStatus, Field(alias="status")]]
     tries: NotRequired[Annotated[int, Field(alias="tries")]]
     user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
 
 class PublicGenerationsUpdate(TypedDict):
     cancel_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="cancel_requested_at")]]
@@ -105,6 +191,7 @@ class PublicGenerationsUpdate(TypedDict):
     status: NotRequired[Annotated[PublicGenerationStatus, Field(alias="status")]]
     tries: NotRequired[Annotated[int, Field(alias="tries")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
 
 class PublicIdempotencyKeys(BaseModel):
     created_at: datetime.datetime = Field(alias="created_at")
@@ -876,6 +963,57 @@ class PublicSourcesUpdate(TypedDict):
     title: NotRequired[Annotated[Optional[str], Field(alias="title")]]
     url: NotRequired[Annotated[str, Field(alias="url")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicSpeeches(BaseModel):
+    characters: int = Field(alias="characters")
+    created_at: datetime.datetime = Field(alias="created_at")
+    digest: str = Field(alias="digest")
+    duration: Optional[float] = Field(alias="duration")
+    error: Optional[str] = Field(alias="error")
+    error_class: Optional[str] = Field(alias="error_class")
+    finished_at: Optional[datetime.datetime] = Field(alias="finished_at")
+    id: uuid.UUID = Field(alias="id")
+    lease_token: int = Field(alias="lease_token")
+    lease_until: datetime.datetime = Field(alias="lease_until")
+    media_id: Optional[uuid.UUID] = Field(alias="media_id")
+    space: str = Field(alias="space")
+    state: PublicSpeechState = Field(alias="state")
+    user_id: uuid.UUID = Field(alias="user_id")
+    voice: Optional[str] = Field(alias="voice")
+
+class PublicSpeechesInsert(TypedDict):
+    characters: Annotated[int, Field(alias="characters")]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    digest: Annotated[str, Field(alias="digest")]
+    duration: NotRequired[Annotated[Optional[float], Field(alias="duration")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    error_class: NotRequired[Annotated[Optional[str], Field(alias="error_class")]]
+    finished_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="finished_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    lease_token: NotRequired[Annotated[int, Field(alias="lease_token")]]
+    lease_until: Annotated[datetime.datetime, Field(alias="lease_until")]
+    media_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="media_id")]]
+    space: Annotated[str, Field(alias="space")]
+    state: NotRequired[Annotated[PublicSpeechState, Field(alias="state")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+    voice: NotRequired[Annotated[Optional[str], Field(alias="voice")]]
+
+class PublicSpeechesUpdate(TypedDict):
+    characters: NotRequired[Annotated[int, Field(alias="characters")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    digest: NotRequired[Annotated[str, Field(alias="digest")]]
+    duration: NotRequired[Annotated[Optional[float], Field(alias="duration")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    error_class: NotRequired[Annotated[Optional[str], Field(alias="error_class")]]
+    finished_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="finished_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    lease_token: NotRequired[Annotated[int, Field(alias="lease_token")]]
+    lease_until: NotRequired[Annotated[datetime.datetime, Field(alias="lease_until")]]
+    media_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="media_id")]]
+    space: NotRequired[Annotated[str, Field(alias="space")]]
+    state: NotRequired[Annotated[PublicSpeechState, Field(alias="state")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+    voice: NotRequired[Annotated[Optional[str], Field(alias="voice")]]
 
 class PublicWorkerHeartbeats(BaseModel):
     seen_at: datetime.datetime = Field(alias="seen_at")

@@ -5,16 +5,50 @@ export type Database = {
 
   "public": {
           Tables: {
-            "generations": {
+            "chat_messages": {
                   Row: {
-                    "cancel_requested_at": string | null,"created_at": string,"error": string | null,"error_class": string | null,"finished_at": string | null,"first_text_at": string | null,"id": string,"input": NonNullable<Json>,"kind": Database["public"]['Enums']["generation_kind"],"lease_token": number | null,"lease_until": string | null,"output": Json | null,"progress": NonNullable<Json>,"space": string | null,"started_at": string | null,"status": Database["public"]['Enums']["generation_status"],"tries": number,"user_id": string
+                    "citations": NonNullable<Json>,"created_at": string,"error": string | null,"error_class": string | null,"finished_at": string | null,"first_text_at": string | null,"id": string,"lease_token": number | null,"lease_until": string | null,"position": number,"role": Database["public"]['Enums']["chat_role"],"session_id": string,"space": string | null,"state": Database["public"]['Enums']["chat_state"],"stop_requested_at": string | null,"text": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "cancel_requested_at"?: string | null,"created_at"?: string,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"first_text_at"?: string | null,"id"?: string,"input": NonNullable<Json>,"kind"?: Database["public"]['Enums']["generation_kind"],"lease_token"?: number | null,"lease_until"?: string | null,"output"?: Json | null,"progress"?: NonNullable<Json>,"space"?: string | null,"started_at"?: string | null,"status"?: Database["public"]['Enums']["generation_status"],"tries"?: number,"user_id": string
+                    "citations"?: NonNullable<Json>,"created_at"?: string,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"first_text_at"?: string | null,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"position": number,"role": Database["public"]['Enums']["chat_role"],"session_id": string,"space"?: string | null,"state"?: Database["public"]['Enums']["chat_state"],"stop_requested_at"?: string | null,"text"?: string,"user_id": string
                   }
                   Update: {
-                    "cancel_requested_at"?: string | null,"created_at"?: string,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"first_text_at"?: string | null,"id"?: string,"input"?: NonNullable<Json>,"kind"?: Database["public"]['Enums']["generation_kind"],"lease_token"?: number | null,"lease_until"?: string | null,"output"?: Json | null,"progress"?: NonNullable<Json>,"space"?: string | null,"started_at"?: string | null,"status"?: Database["public"]['Enums']["generation_status"],"tries"?: number,"user_id"?: string
+                    "citations"?: NonNullable<Json>,"created_at"?: string,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"first_text_at"?: string | null,"id"?: string,"lease_token"?: number | null,"lease_until"?: string | null,"position"?: number,"role"?: Database["public"]['Enums']["chat_role"],"session_id"?: string,"space"?: string | null,"state"?: Database["public"]['Enums']["chat_state"],"stop_requested_at"?: string | null,"text"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "chat_messages_session_id_user_id_fkey"
+      columns: ["session_id","user_id"]
+isOneToOne: false
+      referencedRelation: "chat_sessions"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"chat_sessions": {
+                  Row: {
+                    "created_at": string,"id": string,"last_message_at": string,"title": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"id"?: string,"last_message_at"?: string,"title": string,"user_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"id"?: string,"last_message_at"?: string,"title"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+
+                  ]
+                },"generations": {
+                  Row: {
+                    "cancel_requested_at": string | null,"created_at": string,"error": string | null,"error_class": string | null,"finished_at": string | null,"first_text_at": string | null,"id": string,"input": NonNullable<Json>,"kind": Database["public"]['Enums']["generation_kind"],"lease_token": number | null,"lease_until": string | null,"output": Json | null,"progress": NonNullable<Json>,"space": string | null,"started_at": string | null,"status": Database["public"]['Enums']["generation_status"],"tries": number,"user_id": string,"version": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cancel_requested_at"?: string | null,"created_at"?: string,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"first_text_at"?: string | null,"id"?: string,"input": NonNullable<Json>,"kind"?: Database["public"]['Enums']["generation_kind"],"lease_token"?: number | null,"lease_until"?: string | null,"output"?: Json | null,"progress"?: NonNullable<Json>,"space"?: string | null,"started_at"?: string | null,"status"?: Database["public"]['Enums']["generation_status"],"tries"?: number,"user_id": string,"version"?: number
+                  }
+                  Update: {
+                    "cancel_requested_at"?: string | null,"created_at"?: string,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"first_text_at"?: string | null,"id"?: string,"input"?: NonNullable<Json>,"kind"?: Database["public"]['Enums']["generation_kind"],"lease_token"?: number | null,"lease_until"?: string | null,"output"?: Json | null,"progress"?: NonNullable<Json>,"space"?: string | null,"started_at"?: string | null,"status"?: Database["public"]['Enums']["generation_status"],"tries"?: number,"user_id"?: string,"version"?: number
                   }
                   Relationships: [
 
@@ -387,6 +421,26 @@ isOneToOne: false
                   Relationships: [
 
                   ]
+                },"speeches": {
+                  Row: {
+                    "characters": number,"created_at": string,"digest": string,"duration": number | null,"error": string | null,"error_class": string | null,"finished_at": string | null,"id": string,"lease_token": number,"lease_until": string,"media_id": string | null,"space": string,"state": Database["public"]['Enums']["speech_state"],"user_id": string,"voice": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "characters": number,"created_at"?: string,"digest": string,"duration"?: number | null,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"id"?: string,"lease_token"?: number,"lease_until": string,"media_id"?: string | null,"space": string,"state"?: Database["public"]['Enums']["speech_state"],"user_id": string,"voice"?: string | null
+                  }
+                  Update: {
+                    "characters"?: number,"created_at"?: string,"digest"?: string,"duration"?: number | null,"error"?: string | null,"error_class"?: string | null,"finished_at"?: string | null,"id"?: string,"lease_token"?: number,"lease_until"?: string,"media_id"?: string | null,"space"?: string,"state"?: Database["public"]['Enums']["speech_state"],"user_id"?: string,"voice"?: string | null
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "speeches_media_id_fkey"
+      columns: ["media_id"]
+isOneToOne: false
+      referencedRelation: "media"
+      referencedColumns: ["id"]
+    }
+                  ]
                 },"worker_heartbeats": {
                   Row: {
                     "seen_at": string,"started_at": string,"worker": string
@@ -433,10 +487,16 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"begin_chat_turn":
+{ Args: { "message": string,"session": string }; Returns: Json
+                           },
 "begin_send":
 { Args: { "ahead_seconds"?: number,"seconds_left": number,"sends": Json }; Returns: {
               "early_by": number,"lease_token": number,"target_id": string,"verdict": string
             }[]
+                           },
+"begin_speech":
+{ Args: { "lease_seconds": number,"length": number,"speaker": string,"text_digest": string,"with_space": string,"with_voice": string }; Returns: Json
                            },
 "begin_token_refresh":
 { Args: { "account": string,"lease_seconds": number,"read_version": number }; Returns: Json
@@ -516,14 +576,26 @@ isOneToOne: false
 "disconnect_account":
 { Args: { "account": string,"owner": string }; Returns: boolean
                            },
+"draft_from_message":
+{ Args: { "message": string }; Returns: string
+                           },
+"end_lost_answers":
+{ Args: Record<PropertyKey, never>; Returns: number
+                           },
 "end_token_refresh":
 { Args: { "account": string,"read_version": number,"token": Json }; Returns: boolean
                            },
 "fill_occurrences":
 { Args: { "take"?: number }; Returns: Json
                            },
+"finish_chat_answer":
+{ Args: { "message": string,"result": Json,"token": number }; Returns: boolean
+                           },
 "finish_generation":
 { Args: { "generation": string,"result": Json,"token": number }; Returns: boolean
+                           },
+"finish_speech":
+{ Args: { "result": Json,"speech": string,"token": number }; Returns: string
                            },
 "heartbeat":
 { Args: { "name": string }; Returns: undefined
@@ -571,6 +643,11 @@ isOneToOne: false
                            },
 "purge_expired":
 { Args: Record<PropertyKey, never>; Returns: number
+                           },
+"record_chat_answers":
+{ Args: { "answers": Json }; Returns: {
+              "message_id": string,"verdict": string
+            }[]
                            },
 "record_generation_progress":
 { Args: { "generation": string,"lease_seconds": number,"new_progress": Json,"new_space": string,"new_status": Database["public"]['Enums']["generation_status"],"token": number }; Returns: string
@@ -706,6 +783,9 @@ isOneToOne: false
 "settle_unconfirmed":
 { Args: { "absence_is_proof": boolean,"look": number,"seen": Json,"target": string }; Returns: string
                            },
+"stop_chat_answer":
+{ Args: { "message": string }; Returns: boolean
+                           },
 "store_account":
 { Args: { "account": Json,"token": Json }; Returns: string
                            },
@@ -768,7 +848,7 @@ isOneToOne: false
                            }
           }
           Enums: {
-            "account_kind": "person"|"page"|"organization"|"professional","account_status": "active"|"needs_reconnect"|"disconnected","attempt_outcome": "published"|"confirming"|"unconfirmed"|"failed"|"needs_reconnect"|"retry"|"not_sent"|"changed","generation_kind": "write","generation_status": "queued"|"waking"|"running"|"complete"|"failed"|"canceled","media_kind": "image"|"gif"|"video"|"audio"|"document","media_status": "uploaded"|"ready"|"rejected","occurrence_state": "open"|"filling"|"review"|"booked"|"skipped"|"failed","post_status": "draft"|"scheduled"|"publishing"|"published"|"partly_published"|"needs_attention"|"failed"|"missed"|"canceled","settlement": "it_is_live"|"send_again","slot_approval": "review"|"auto","slot_mode": "queue"|"generate","source_kind": "feed"|"page","source_status": "waiting"|"ok"|"failing","target_state": "draft"|"scheduled"|"preparing"|"sending"|"confirming"|"published"|"unconfirmed"|"needs_reconnect"|"failed"|"missed"|"quarantined"|"canceled"
+            "account_kind": "person"|"page"|"organization"|"professional","account_status": "active"|"needs_reconnect"|"disconnected","attempt_outcome": "published"|"confirming"|"unconfirmed"|"failed"|"needs_reconnect"|"retry"|"not_sent"|"changed","chat_role": "user"|"assistant","chat_state": "streaming"|"complete"|"interrupted","generation_kind": "write","generation_status": "queued"|"waking"|"running"|"complete"|"failed"|"canceled","media_kind": "image"|"gif"|"video"|"audio"|"document","media_status": "uploaded"|"ready"|"rejected","occurrence_state": "open"|"filling"|"review"|"booked"|"skipped"|"failed","post_status": "draft"|"scheduled"|"publishing"|"published"|"partly_published"|"needs_attention"|"failed"|"missed"|"canceled","settlement": "it_is_live"|"send_again","slot_approval": "review"|"auto","slot_mode": "queue"|"generate","source_kind": "feed"|"page","source_status": "waiting"|"ok"|"failing","speech_state": "speaking"|"ready"|"failed","target_state": "draft"|"scheduled"|"preparing"|"sending"|"confirming"|"published"|"unconfirmed"|"needs_reconnect"|"failed"|"missed"|"quarantined"|"canceled"
           }
           CompositeTypes: {
             [_ in never]: never
@@ -884,7 +964,7 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
           Enums: {
-            "account_kind": ["person", "page", "organization", "professional"],"account_status": ["active", "needs_reconnect", "disconnected"],"attempt_outcome": ["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"],"generation_kind": ["write"],"generation_status": ["queued", "waking", "running", "complete", "failed", "canceled"],"media_kind": ["image", "gif", "video", "audio", "document"],"media_status": ["uploaded", "ready", "rejected"],"occurrence_state": ["open", "filling", "review", "booked", "skipped", "failed"],"post_status": ["draft", "scheduled", "publishing", "published", "partly_published", "needs_attention", "failed", "missed", "canceled"],"settlement": ["it_is_live", "send_again"],"slot_approval": ["review", "auto"],"slot_mode": ["queue", "generate"],"source_kind": ["feed", "page"],"source_status": ["waiting", "ok", "failing"],"target_state": ["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
+            "account_kind": ["person", "page", "organization", "professional"],"account_status": ["active", "needs_reconnect", "disconnected"],"attempt_outcome": ["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"],"chat_role": ["user", "assistant"],"chat_state": ["streaming", "complete", "interrupted"],"generation_kind": ["write"],"generation_status": ["queued", "waking", "running", "complete", "failed", "canceled"],"media_kind": ["image", "gif", "video", "audio", "document"],"media_status": ["uploaded", "ready", "rejected"],"occurrence_state": ["open", "filling", "review", "booked", "skipped", "failed"],"post_status": ["draft", "scheduled", "publishing", "published", "partly_published", "needs_attention", "failed", "missed", "canceled"],"settlement": ["it_is_live", "send_again"],"slot_approval": ["review", "auto"],"slot_mode": ["queue", "generate"],"source_kind": ["feed", "page"],"source_status": ["waiting", "ok", "failing"],"speech_state": ["speaking", "ready", "failed"],"target_state": ["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
           }
         }
 } as const

@@ -35,6 +35,8 @@ class Access:
 SERVICE_ONLY = Access(select=False)
 
 TABLES = {
+    "chat_messages": Access(delete=True),
+    "chat_sessions": Access(delete=True, update="title"),
     "generations": Access(),
     "idempotency_keys": SERVICE_ONLY,
     "media": Access(delete=True, insert="id user_id path alt_text", update="alt_text"),
@@ -70,6 +72,7 @@ TABLES = {
     "social_account_tokens": Access(select=False, owner=None),
     "social_accounts": Access(),
     "source_items": Access(delete=True),
+    "speeches": Access(),
     "sources": Access(
         delete=True, insert="id user_id url title category kind", update="title category"
     ),
@@ -82,7 +85,9 @@ SERVICE = "service_role"
 FUNCTIONS = {
     "account_to_ask": SERVICE,
     "approve_occurrence": USERS,
+    "begin_chat_turn": USERS,
     "begin_send": SERVICE,
+    "begin_speech": SERVICE,
     "begin_token_refresh": SERVICE,
     "cancel_generation": USERS,
     "cancel_target": USERS,
@@ -95,9 +100,13 @@ FUNCTIONS = {
     "claim_uploaded_media": SERVICE,
     "consume_oauth_state": SERVICE,
     "disconnect_account": SERVICE,
+    "draft_from_message": USERS,
+    "end_lost_answers": SERVICE,
     "end_token_refresh": SERVICE,
     "fill_occurrences": SERVICE,
+    "finish_chat_answer": SERVICE,
     "finish_generation": SERVICE,
+    "finish_speech": SERVICE,
     "heartbeat": SERVICE,
     "keep_notes": SERVICE,
     "lose_account": SERVICE,
@@ -107,6 +116,7 @@ FUNCTIONS = {
     "note_deleted": SERVICE,
     "open_occurrences": SERVICE,
     "purge_expired": SERVICE,
+    "record_chat_answers": SERVICE,
     "record_generation_progress": SERVICE,
     "record_source_fetch": SERVICE,
     "recover_leases": SERVICE,
@@ -121,6 +131,7 @@ FUNCTIONS = {
     "settle_target": USERS,
     "settle_unconfirmed": SERVICE,
     "store_account": SERVICE,
+    "stop_chat_answer": USERS,
     "system_health": SERVICE,
     "take_idempotency_key": SERVICE,
     "take_source_items": SERVICE,

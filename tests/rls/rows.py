@@ -140,6 +140,15 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
         "media", **mine, path=f"{owner.id}/{uuid.uuid4()}.png", status="ready", **media
     )
     rows.generation = insert("generations", **mine, input=Jsonb({"topic": "x"}), status="complete")
+    insert(
+        "speeches",
+        **mine,
+        digest="d" * 64,
+        space="owner/voice",
+        characters=9,
+        lease_until="2026-01-01",
+        state="ready",
+    )
     rows.post = insert("posts", **mine, text="Only mine", generation_id=rows.generation)
     rows.other_post = insert("posts", **mine, text="Mine as well")
     insert("post_media", **mine, post_id=rows.post, media_id=rows.media)
@@ -161,6 +170,8 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     insert("publication_notes", target_id=rows.target, post_version=1, target_version=1)
     rows.keys["publication_notes"] = {"target_id": rows.target}
     insert("post_metrics", **mine, target_id=rows.target, likes=7)
+    session = insert("chat_sessions", **mine, title="Bridges")
+    insert("chat_messages", **mine, session_id=session, position=1, role="user", text="Why bridges?")
     rows.slot = insert(
         "slots",
         **mine,
