@@ -6,27 +6,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from .language import SMALL_WORDS, WORD, guess_language, named_language
+
 SIGNATURE = "— drafted by Lin's local stand-in Space"
 
-_WORD = re.compile(r"[^\W\d_][\w'’-]*[^\W_]|[^\W\d_]", re.UNICODE)
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'»”’)\]]*\s+|(?<=[。！？])|\n+")
 _IDEAL_SENTENCE = (40, 240)
-
-_SMALL_WORDS = {
-    "en": """a about after all also am an and any are as at be because been before being between both but by can could
-        did do does doing down during each few for from further had has have having he her here hers him his how i if
-        in into is it its just may me might more most must my no nor not now of off on once only or other our out over
-        own per said same she should so some such than that the their them then there these they this those through to
-        too under until up very was we were what when where which while who whom why will with within without would you
-        your new one two can't don't it's says""",
-    "fr": """à ai ainsi alors après au aucun aussi autre autres aux avait avant avec avoir bien car ce ceci cela celle
-        celui ces cet cette ceux chaque chez comme comment dans de depuis des deux dit donc dont du elle elles en encore
-        entre est et étaient était été être eu fait faire il ils je jusque la là le les leur leurs lors lui ma mais me
-        même mes moins mon ne ni nos notre nous on ont ou où par parce pas pendant peu peut peuvent plus pour pourquoi
-        qu quand que quel quelle qui quoi sa sans se selon ses si son sont sous sur ta te tes ton tous tout toute toutes
-        très tu un une va vers vos votre vous y c'est d'un d'une n'est qu'il s'est l'on nouveau nouvelle""",
-}
-_STOP_WORDS = {lang: frozenset(words.split()) for lang, words in _SMALL_WORDS.items()}
 
 _HOOKS = {
     ("en", "neutral"): "{title}",
@@ -149,9 +134,9 @@ def key_terms(article: Article, lang: str) -> list[str]:
     counts: Counter[str] = Counter()
     spelling: dict[str, str] = {}
     for text, weight in ((article.title, 3), (article.text, 1)):
-        for word in _WORD.findall(text):
+        for word in WORD.findall(text):
             key = word.casefold().replace("’", "'")
-            if key in _STOP_WORDS[lang] or (len(key) < 4 and not word.isupper() and key.isascii()):
+            if key in SMALL_WORDS[lang] or (len(key) < 4 and not word.isupper() and key.isascii()):
                 continue
             counts[key] += weight
             spelling.setdefault(key, word)
@@ -161,7 +146,7 @@ def key_terms(article: Article, lang: str) -> list[str]:
 def rank_sentences(sentences: list[str], title: str, terms: list[str]) -> list[tuple[int, str]]:
     """(position, sentence), best first: telling words, early position, and little repetition of what was chosen."""
     weight = {term.casefold(): 1.0 / (1 + rank / 4) for rank, term in enumerate(terms[:40])}
-    bags = [{word.casefold() for word in _WORD.findall(sentence)} for sentence in sentences]
+    bags = [{word.casefold() for word in WORD.findall(sentence)} for sentence in sentences]
     shortest, longest = _IDEAL_SENTENCE
 
     def merit(at: int) -> float:
@@ -170,7 +155,7 @@ def rank_sentences(sentences: list[str], title: str, terms: list[str]) -> list[t
         return fitting * telling / (len(bags[at]) ** 0.5 or 1) / (1 + at / 12)
 
     scores = {at: merit(at) for at in range(min(len(sentences), 400))}
-    seen = {word.casefold() for word in _WORD.findall(title)}
+    seen = {word.casefold() for word in WORD.findall(title)}
     chosen: list[tuple[int, str]] = []
     while scores and len(chosen) < 8:
         best = max(scores, key=lambda at: (scores[at] * (1 - _overlap(bags[at], seen)), -at))
@@ -199,7 +184,5 @@ def _tone(tone: str | None) -> str:
 def _language(language: str | None, text: str) -> str:
     """ "fr" or "en": as asked, else the language whose small words are more frequent; English for all others."""
     if language:
-        return "fr" if language.strip().casefold().startswith("fr") else "en"
-    words = Counter(word.casefold() for word in _WORD.findall(text[:20_000]))
-    share = {lang: sum(words[word] for word in stop) for lang, stop in _STOP_WORDS.items()}
-    return "fr" if share["fr"] > share["en"] else "en"
+        return "fr" if named_language(language) == "fr" else "en"
+    return guess_language(text, ("en", "fr"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from typing import Annotated, Any, Literal
 
@@ -10,16 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _MAX_CALLS_KEPT = 100
 
+Endpoint = Literal["write", "chat", "speak", "embed"]
+
 
 class Order(BaseModel):
-    """What the next `times` calls do instead of behaving."""
+    """What the next `times` calls of an endpoint do instead of behaving."""
 
     model_config = ConfigDict(extra="forbid")
 
-    order: Literal["sleep", "hang", "fail", "garbage", "slow", "empty", "crash", "die"]
-    """sleep `seconds` before anything; hang until cancelled; fail with `message`; garbage: no text and an
-    image that is none; slow: `seconds` between pieces; empty text; crash in mid-stream with an exception;
-    die: the process ends in mid-stream, as that of a restarted Space does."""
+    order: Literal[
+        "sleep", "hang", "fail", "garbage", "slow", "empty", "crash", "die", "drop", "asleep"
+    ]
+    """sleep `seconds` before anything; hang until cancelled; fail with `message`; garbage: not what was asked for
+    (of a writer no text and an image that is none); slow: `seconds` between pieces, or before an answer in one piece;
+    empty: no text, sound or vector; crash in mid-stream with an exception; drop: the connections break in mid-stream
+    and the Space goes on; die: the process ends in mid-stream, as that of a restarted Space does. asleep is for the
+    whole Space and holds at once: the first request wakes it, and until `seconds` later each is answered with 503
+    and a page, as Hugging Face answers for a Space that it still has to start."""
+    endpoint: Endpoint = "write"
     seconds: Annotated[float, Field(ge=0, le=3600)] = 1.0
     message: Annotated[str, Field(max_length=10_000)] = "The model is out of order."
     times: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -30,11 +40,40 @@ class Desk:
 
     def __init__(self) -> None:
         self._orders: deque[Order] = deque()
+        self._asleep: Order | None = None
+        self._awake_at: float | None = None
         self.calls: deque[dict[str, Any]] = deque(maxlen=_MAX_CALLS_KEPT)
+        self.under_way: set[asyncio.Task[None]] = set()
+        """The answers that the server is giving."""
 
-    def next_order(self) -> Order | None:
-        """The order for the call that begins now, None to behave."""
-        return self._orders.popleft() if self._orders else None
+    def begin(self, *endpoints: Endpoint, **received: Any) -> Order | None:
+        """The order for the call that begins now, None to behave. Notes the call with what it received.
+
+        A call that serves several endpoints takes the first order for any of them.
+        """
+        order = next((one for one in self._orders if one.endpoint in endpoints), None)
+        if order:
+            self._orders.remove(order)
+        named = order.endpoint if order else endpoints[0]
+        said = order.order if order else None
+        self.calls.append({"endpoint": named, **received, "order": said})
+        return order
+
+    def is_asleep(self) -> bool:
+        """Whether the Space still sleeps; being asked wakes it."""
+        if self._asleep is None:
+            return False
+        if self._awake_at is None:
+            self._awake_at = time.monotonic() + self._asleep.seconds
+        if time.monotonic() < self._awake_at:
+            return True
+        self._asleep = self._awake_at = None
+        return False
+
+    def drop_connections(self) -> None:
+        """Break off all answers that are under way; their connections close."""
+        for answer in list(self.under_way):
+            answer.cancel()
 
     def router(self) -> APIRouter:
         """The control path: POST, GET and DELETE /_control/orders, GET /_control/calls."""
@@ -42,7 +81,10 @@ class Desk:
 
         @router.post("/orders", status_code=201)
         async def give(order: Order) -> dict[str, int]:
-            self._orders.extend([order] * order.times)
+            if order.order == "asleep":
+                self._asleep, self._awake_at = order, None
+            else:
+                self._orders.extend([order] * order.times)
             return {"waiting": len(self._orders)}
 
         @router.get("/orders")
@@ -53,6 +95,7 @@ class Desk:
         async def forget() -> None:
             self._orders.clear()
             self.calls.clear()
+            self._asleep = self._awake_at = None
 
         @router.get("/calls")
         async def calls() -> list[dict[str, Any]]:
