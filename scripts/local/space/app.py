@@ -7,6 +7,8 @@ from fastapi import FastAPI
 
 from .door import Door
 from .endpoints.chat import add_chat
+from .endpoints.embed import add_embed
+from .endpoints.speak import add_speak
 from .endpoints.write import add_write
 from .orders import Desk
 
@@ -40,5 +42,7 @@ def _blocks(desk: Desk) -> gr.Blocks:
         gr.Markdown("# Lin's local stand-in Space")
         add_write(desk)
         add_chat(desk)
+        add_speak(desk)
+        add_embed(desk)
     page: gr.Blocks = blocks.queue(max_size=200)
     return page
