@@ -13,7 +13,19 @@ from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
 
 from . import logs, problems
-from .api import access, generations, health, media, metrics, platforms, posts, slots, speech
+from .api import (
+    access,
+    chat,
+    chat_sessions,
+    generations,
+    health,
+    media,
+    metrics,
+    platforms,
+    posts,
+    slots,
+    speech,
+)
 from .problems import ProblemBody
 from .services import Services
 
@@ -57,6 +69,8 @@ def create_app(services: Services) -> OpenAPI:
         platforms.api,
         posts.api,
         generations.api,
+        chat.api,
+        chat_sessions.api,
         slots.api,
         speech.api,
         health.api,

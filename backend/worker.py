@@ -23,6 +23,7 @@ from .core.errors import Unavailable
 from .core.publishing import utc_now
 from .jobs import (
     check_media,
+    end_lost_answers,
     fetch_sources,
     fill_occurrences,
     mark_missed,
@@ -115,6 +116,11 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             30,
             "a queued post or a draft takes its slot's place when the lead time begins",
             "occurrences",
+        ),
+        Job(
+            end_lost_answers.run,
+            15,
+            "whoever follows an answer learns within half a minute that its process is gone",
         ),
         Job(renew_leases.run, lease / 4, "three tries before a lease ends"),
         Job(

@@ -28,6 +28,10 @@ class _Operations(Protocol):
     def purge_expired(self) -> int: ...
 
 
+class _Answers(Protocol):
+    def end_lost_answers(self) -> int: ...
+
+
 class _Service(Protocol):
     @property
     def targets(self) -> _Targets: ...
@@ -35,6 +39,8 @@ class _Service(Protocol):
     def accounts(self) -> _Accounts: ...
     @property
     def operations(self) -> _Operations: ...
+    @property
+    def answers(self) -> _Answers: ...
 
 
 class _Supabase(Protocol):

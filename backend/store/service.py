@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .accounts import Accounts
 from .calls import Calls
+from .chat import Answers
 from .files import Files
 from .generations import Generations
 from .media import Media
@@ -26,5 +27,6 @@ class Service:
         self.sources = Sources(calls)
         self.media = Media(calls, files)
         self.generations = Generations(calls)
+        self.answers = Answers(calls)
         self.speeches = Speeches(calls, files)
         self.operations = Operations(calls)

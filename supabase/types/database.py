@@ -217,6 +217,30 @@ class PublicIdempotencyKeysUpdate(TypedDict):
     response_status: NotRequired[Annotated[Optional[int], Field(alias="response_status")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
+class PublicIndexingQueue(BaseModel):
+    due_at: datetime.datetime = Field(alias="due_at")
+    id: uuid.UUID = Field(alias="id")
+    kind: str = Field(alias="kind")
+    tries: int = Field(alias="tries")
+    user_id: uuid.UUID = Field(alias="user_id")
+    version: int = Field(alias="version")
+
+class PublicIndexingQueueInsert(TypedDict):
+    due_at: NotRequired[Annotated[datetime.datetime, Field(alias="due_at")]]
+    id: Annotated[uuid.UUID, Field(alias="id")]
+    kind: Annotated[str, Field(alias="kind")]
+    tries: NotRequired[Annotated[int, Field(alias="tries")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
+
+class PublicIndexingQueueUpdate(TypedDict):
+    due_at: NotRequired[Annotated[datetime.datetime, Field(alias="due_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    kind: NotRequired[Annotated[str, Field(alias="kind")]]
+    tries: NotRequired[Annotated[int, Field(alias="tries")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+    version: NotRequired[Annotated[int, Field(alias="version")]]
+
 class PublicMedia(BaseModel):
     alt_text: Optional[str] = Field(alias="alt_text")
     bytes: Optional[int] = Field(alias="bytes")
@@ -283,6 +307,30 @@ class PublicMediaUpdate(TypedDict):
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
     width: NotRequired[Annotated[Optional[int], Field(alias="width")]]
 
+class PublicMediaTexts(BaseModel):
+    characters: int = Field(alias="characters")
+    media_id: uuid.UUID = Field(alias="media_id")
+    note: Optional[str] = Field(alias="note")
+    read_at: datetime.datetime = Field(alias="read_at")
+    status: str = Field(alias="status")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicMediaTextsInsert(TypedDict):
+    characters: NotRequired[Annotated[int, Field(alias="characters")]]
+    media_id: Annotated[uuid.UUID, Field(alias="media_id")]
+    note: NotRequired[Annotated[Optional[str], Field(alias="note")]]
+    read_at: NotRequired[Annotated[datetime.datetime, Field(alias="read_at")]]
+    status: Annotated[str, Field(alias="status")]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicMediaTextsUpdate(TypedDict):
+    characters: NotRequired[Annotated[int, Field(alias="characters")]]
+    media_id: NotRequired[Annotated[uuid.UUID, Field(alias="media_id")]]
+    note: NotRequired[Annotated[Optional[str], Field(alias="note")]]
+    read_at: NotRequired[Annotated[datetime.datetime, Field(alias="read_at")]]
+    status: NotRequired[Annotated[str, Field(alias="status")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
 class PublicNotifications(BaseModel):
     created_at: datetime.datetime = Field(alias="created_at")
     emailed_at: Optional[datetime.datetime] = Field(alias="emailed_at")
@@ -345,6 +393,69 @@ class PublicOauthStatesUpdate(TypedDict):
     used_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="used_at")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
     verifier_sealed: NotRequired[Annotated[str, Field(alias="verifier_sealed")]]
+
+class PublicPassageEmbeddings(BaseModel):
+    claimed_at: datetime.datetime = Field(alias="claimed_at")
+    embedded_by: Optional[str] = Field(alias="embedded_by")
+    embedding: Optional[list[Any]] = Field(alias="embedding")
+    passage_id: uuid.UUID = Field(alias="passage_id")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicPassageEmbeddingsInsert(TypedDict):
+    claimed_at: NotRequired[Annotated[datetime.datetime, Field(alias="claimed_at")]]
+    embedded_by: NotRequired[Annotated[Optional[str], Field(alias="embedded_by")]]
+    embedding: NotRequired[Annotated[Optional[list[Any]], Field(alias="embedding")]]
+    passage_id: Annotated[uuid.UUID, Field(alias="passage_id")]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicPassageEmbeddingsUpdate(TypedDict):
+    claimed_at: NotRequired[Annotated[datetime.datetime, Field(alias="claimed_at")]]
+    embedded_by: NotRequired[Annotated[Optional[str], Field(alias="embedded_by")]]
+    embedding: NotRequired[Annotated[Optional[list[Any]], Field(alias="embedding")]]
+    passage_id: NotRequired[Annotated[uuid.UUID, Field(alias="passage_id")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicPassages(BaseModel):
+    id: uuid.UUID = Field(alias="id")
+    language: str = Field(alias="language")
+    media_id: Optional[uuid.UUID] = Field(alias="media_id")
+    position: int = Field(alias="position")
+    post_id: Optional[uuid.UUID] = Field(alias="post_id")
+    search: Optional[PgCatalogTsvector] = Field(alias="search")
+    source_item_id: Optional[uuid.UUID] = Field(alias="source_item_id")
+    text: str = Field(alias="text")
+    title: str = Field(alias="title")
+    url: Optional[str] = Field(alias="url")
+    user_id: uuid.UUID = Field(alias="user_id")
+    written_at: datetime.datetime = Field(alias="written_at")
+
+class PublicPassagesInsert(TypedDict):
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    language: Annotated[str, Field(alias="language")]
+    media_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="media_id")]]
+    position: Annotated[int, Field(alias="position")]
+    post_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="post_id")]]
+    search: NotRequired[Annotated[Optional[PgCatalogTsvector], Field(alias="search")]]
+    source_item_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="source_item_id")]]
+    text: Annotated[str, Field(alias="text")]
+    title: Annotated[str, Field(alias="title")]
+    url: NotRequired[Annotated[Optional[str], Field(alias="url")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+    written_at: Annotated[datetime.datetime, Field(alias="written_at")]
+
+class PublicPassagesUpdate(TypedDict):
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    language: NotRequired[Annotated[str, Field(alias="language")]]
+    media_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="media_id")]]
+    position: NotRequired[Annotated[int, Field(alias="position")]]
+    post_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="post_id")]]
+    search: NotRequired[Annotated[Optional[PgCatalogTsvector], Field(alias="search")]]
+    source_item_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="source_item_id")]]
+    text: NotRequired[Annotated[str, Field(alias="text")]]
+    title: NotRequired[Annotated[str, Field(alias="title")]]
+    url: NotRequired[Annotated[Optional[str], Field(alias="url")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+    written_at: NotRequired[Annotated[datetime.datetime, Field(alias="written_at")]]
 
 class PublicPlatforms(BaseModel):
     enabled: bool = Field(alias="enabled")

@@ -67,6 +67,20 @@ isOneToOne: false
                   Relationships: [
 
                   ]
+                },"indexing_queue": {
+                  Row: {
+                    "due_at": string,"id": string,"kind": string,"tries": number,"user_id": string,"version": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "due_at"?: string,"id": string,"kind": string,"tries"?: number,"user_id": string,"version"?: number
+                  }
+                  Update: {
+                    "due_at"?: string,"id"?: string,"kind"?: string,"tries"?: number,"user_id"?: string,"version"?: number
+                  }
+                  Relationships: [
+
+                  ]
                 },"media": {
                   Row: {
                     "alt_text": string | null,"bytes": number | null,"checksum": string | null,"codec": string | null,"created_at": string,"duration": number | null,"frame_rate": number | null,"height": number | null,"id": string,"index_first": boolean | null,"inspections": number,"kind": Database["public"]['Enums']["media_kind"] | null,"mime": string | null,"next_inspection_at": string,"pages": number | null,"path": string,"reason": string | null,"status": Database["public"]['Enums']["media_status"],"user_id": string,"width": number | null
@@ -80,6 +94,26 @@ isOneToOne: false
                   }
                   Relationships: [
 
+                  ]
+                },"media_texts": {
+                  Row: {
+                    "characters": number,"media_id": string,"note": string | null,"read_at": string,"status": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "characters"?: number,"media_id": string,"note"?: string | null,"read_at"?: string,"status": string,"user_id": string
+                  }
+                  Update: {
+                    "characters"?: number,"media_id"?: string,"note"?: string | null,"read_at"?: string,"status"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "media_texts_media_id_user_id_fkey"
+      columns: ["media_id","user_id"]
+isOneToOne: false
+      referencedRelation: "media"
+      referencedColumns: ["id","user_id"]
+    }
                   ]
                 },"notifications": {
                   Row: {
@@ -113,6 +147,58 @@ isOneToOne: false
 isOneToOne: false
       referencedRelation: "platforms"
       referencedColumns: ["id"]
+    }
+                  ]
+                },"passage_embeddings": {
+                  Row: {
+                    "claimed_at": string,"embedded_by": string | null,"embedding": string | null,"passage_id": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "claimed_at"?: string,"embedded_by"?: string | null,"embedding"?: string | null,"passage_id": string,"user_id": string
+                  }
+                  Update: {
+                    "claimed_at"?: string,"embedded_by"?: string | null,"embedding"?: string | null,"passage_id"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "passage_embeddings_passage_id_user_id_fkey"
+      columns: ["passage_id","user_id"]
+isOneToOne: false
+      referencedRelation: "passages"
+      referencedColumns: ["id","user_id"]
+    }
+                  ]
+                },"passages": {
+                  Row: {
+                    "id": string,"language": string,"media_id": string | null,"position": number,"post_id": string | null,"search": unknown,"source_item_id": string | null,"text": string,"title": string,"url": string | null,"user_id": string,"written_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "id"?: string,"language": string,"media_id"?: string | null,"position": number,"post_id"?: string | null,"search"?: never,"source_item_id"?: string | null,"text": string,"title": string,"url"?: string | null,"user_id": string,"written_at": string
+                  }
+                  Update: {
+                    "id"?: string,"language"?: string,"media_id"?: string | null,"position"?: number,"post_id"?: string | null,"search"?: never,"source_item_id"?: string | null,"text"?: string,"title"?: string,"url"?: string | null,"user_id"?: string,"written_at"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "passages_media_id_user_id_fkey"
+      columns: ["media_id","user_id"]
+isOneToOne: false
+      referencedRelation: "media"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "passages_post_id_user_id_fkey"
+      columns: ["post_id","user_id"]
+isOneToOne: false
+      referencedRelation: "posts"
+      referencedColumns: ["id","user_id"]
+    },{
+      foreignKeyName: "passages_source_item_id_user_id_fkey"
+      columns: ["source_item_id","user_id"]
+isOneToOne: false
+      referencedRelation: "source_items"
+      referencedColumns: ["id","user_id"]
     }
                   ]
                 },"platforms": {
@@ -565,6 +651,14 @@ isOneToOne: false
 "claim_unconfirmed":
 { Args: { "lease_seconds": number,"take": number }; Returns: Json
                            },
+"claim_unembedded":
+{ Args: { "model": string,"retry_after_seconds": number,"take": number }; Returns: {
+              "passage_id": string,"text": string,"title": string
+            }[]
+                           },
+"claim_unindexed":
+{ Args: { "retry_after_seconds": number,"take": number }; Returns: Json
+                           },
 "claim_uploaded_media":
 { Args: { "retry_after_seconds": number,"take": number }; Returns: {
               "id": string,"inspections": number,"path": string,"user_id": string
@@ -728,6 +822,11 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"search_passages":
+{ Args: { "embedded_by"?: string,"embedding"?: string,"query": string,"take"?: number }; Returns: {
+              "id": string,"kind": string,"language": string,"passage_id": string,"rank": number,"snippet": string,"text": string,"title": string,"url": string,"written_at": string
+            }[]
+                           },
 "search_sources":
 { Args: { "query": string }; Returns: {
               "id": string,"published_at": string,"rank": number,"snippet": string,"source_id": string,"title": string,"url": string
@@ -788,6 +887,12 @@ isOneToOne: false
                            },
 "store_account":
 { Args: { "account": Json,"token": Json }; Returns: string
+                           },
+"store_embeddings":
+{ Args: { "model": string,"vectors": Json }; Returns: number
+                           },
+"store_passages":
+{ Args: { "things": Json }; Returns: number
                            },
 "system_health":
 { Args: Record<PropertyKey, never>; Returns: Json
