@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -18,8 +19,14 @@ MAX_TEXT = 100_000
 MAX_TITLE = 500
 MAX_URL = 2048
 
-# Line breaks and tabs stay; every other control character is noise, and Postgres text cannot hold NUL.
-_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+# Line breaks and tabs stay; every other control character is noise, and Postgres text cannot hold NUL. Those from 128 on
+# are Windows-1252 that was called ISO-8859-1: quotes, dashes, the euro.
+_CONTROLS: dict[int, str | None] = {
+    code: bytes([code]).decode("cp1252", "ignore") or None for code in range(127, 160)
+}
+_CONTROLS |= {code: None for code in (*range(32), 127) if code not in (9, 10)}
+# An emoji as two references, the halves of UTF-16, as JavaScript writes it.
+_HALVES = re.compile(r"&#(5[5-6]\d{3});&#(5[6-7]\d{3});")
 _UNREAD = frozenset({"script", "style", "noscript", "template", "head", "iframe", "object", "svg"})
 _BLOCKS = frozenset(
     [
@@ -61,6 +68,8 @@ _BLOCKS = frozenset(
     ]
 )
 _FUTURE_TOLERANCE = timedelta(days=1)
+# Before it lie the zeros of clocks: 1970-01-01, 0001-01-01.
+_FIRST_DAY = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 def storable(text: str) -> str:
@@ -83,7 +92,7 @@ def paragraphs(text: str) -> str:
 def html_tree(html: bytes | str, encoding: str | None = None) -> Any | None:
     """The HTML as an lxml tree, however broken; None when there is nothing in it. Nothing is ever loaded."""
     if isinstance(html, str):
-        html, encoding = storable(html).encode(), "utf-8"
+        html, encoding = storable(_HALVES.sub(_whole, html)).encode(), "utf-8"
     parser = lxml_html.HTMLParser(
         encoding=encoding, recover=True, no_network=True, remove_comments=True, remove_pis=True
     )
@@ -91,6 +100,11 @@ def html_tree(html: bytes | str, encoding: str | None = None) -> Any | None:
         return etree.fromstring(html, parser)
     except etree.XMLSyntaxError:
         return None
+
+
+def _whole(halves: re.Match[str]) -> str:
+    pair = "".join(chr(int(half)) for half in halves.groups())
+    return pair.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
 
 
 def html_text(html: str) -> str:
@@ -133,8 +147,8 @@ def web_address(url: Any, base: str) -> str | None:
 
 
 def believable(when: datetime | None, now: datetime) -> datetime | None:
-    """The date, or None when it lies in the future; up to a day ahead (a wrong zone or clock) is `now`."""
-    if when is None or when > now + _FUTURE_TOLERANCE:
+    """The date, or None when it lies in the future or is a zero; up to a day ahead (a wrong zone or clock) is `now`."""
+    if when is None or when < _FIRST_DAY or when > now + _FUTURE_TOLERANCE:
         return None
     return min(when, now)
 
