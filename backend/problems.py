@@ -139,10 +139,7 @@ def register(app: Flask) -> None:
         )
         if isinstance(error, BeingMade):
             answer.headers["Retry-After"] = "2"
-        if isinstance(error, Unauthorized):
-            answer.headers["WWW-Authenticate"] = (
-                f'Bearer error="invalid_token", error_description="{error.check}"'
-            )
+        answer.headers.extend(_headers_of(error))
         return answer
 
     @app.errorhandler(HTTPException)
@@ -159,6 +156,17 @@ def register(app: Flask) -> None:
     def unexpected(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error)
         return problem(500, "Something went wrong on Lin's side.")
+
+
+def _headers_of(error: LinError) -> dict[str, str]:
+    match error:
+        case Unauthorized():
+            told = f'Bearer error="invalid_token", error_description="{error.check}"'
+            return {"WWW-Authenticate": told}
+        case TooMany(retry_after=int(seconds)):
+            return {"Retry-After": str(seconds)}
+        case _:
+            return {}
 
 
 def _read_off(environ: dict[str, Any], most: int = 20_000_000) -> None:

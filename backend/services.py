@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from .auth import Authenticator, SigningKeys
+from .core.bell import Bell
 from .core.breaker import Breakers
 from .core.budget import RetryBudget
 from .core.checking import MediaChecker
@@ -20,6 +21,7 @@ from .core.dispatching import Dispatcher
 from .core.errors import Unavailable
 from .core.follow_ups import FollowUps
 from .core.generating import Generator
+from .core.mentoring import Mentor
 from .core.models import Model
 from .core.platform_contract import Platform
 from .core.preparing import Preparer
@@ -28,6 +30,7 @@ from .core.publishing import Publisher, utc_now
 from .core.reading import SourceFetcher
 from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
+from .core.retrieving import Retriever
 from .core.speaking import Speaker
 from .links import MediaLinks
 from .media.erasing import erase_place
@@ -36,6 +39,8 @@ from .media.inspecting import Inspector
 from .media.planning import plan_picture
 from .outbound import PlatformHttp, PublicHttp
 from .platforms import PLATFORMS
+from .platforms.counting import utf16_length
+from .platforms.x_text import weighted_length
 from .sealing import Sealer
 from .settings import Settings, read_settings
 from .sources import Reader
@@ -63,7 +68,10 @@ class Services:
     plan_picture: Planner
     erase_place: Callable[[BinaryIO, str], tuple[str, ...]]
     run_generation: Callable[[str], None]
+    bell: Bell
     speaker: Speaker
+    mentor: Mentor
+    retriever: Retriever
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ def build(settings: Settings) -> Services:
         Sealer(settings.token_key_bytes()),
         _platforms(settings),
     )
+    bell = Bell()
     connector = Connector(
         supabase.service.accounts,
         platforms,
@@ -109,8 +118,11 @@ def build(settings: Settings) -> Services:
         ),
         plan_picture,
         erase_place,
-        _background(_generator(settings, supabase, threading.Event())),
+        _background(_generator(settings, supabase, threading.Event(), bell.ring)),
+        bell,
         _speaker(settings, supabase),
+        Mentor(supabase.service.answers, _model(settings, settings.mentor_space), deadline_seconds=settings.generation_deadline_seconds),
+        Retriever(_model(settings, settings.embedding_space)),
     )  # fmt: skip
 
 
@@ -152,7 +164,7 @@ def build_worker(
         settings, supabase, name, stopping, clock, dispatcher,
         SourceFetcher(supabase.service.sources, _public_door(settings), Reader(), settings.source_interval_seconds),
         MediaChecker(supabase.service.media, Inspector()),
-        _generator(settings, supabase, stopping),
+        _generator(settings, supabase, stopping, lambda _: None),
         keeper,
         Reconciler(supabase.service.unconfirmed, supabase.service.targets, platforms, keeper, clock.now),
         spool,
@@ -200,11 +212,28 @@ def _model(settings: Settings, space: str | None) -> Model | None:
     return connect(space, token=token, key=key) if space else None
 
 
-def _generator(settings: Settings, supabase: Supabase, stopping: threading.Event) -> Generator:
+def _generator(
+    settings: Settings,
+    supabase: Supabase,
+    stopping: threading.Event,
+    written: Callable[[str], None],
+) -> Generator:
     return Generator(
         supabase.service.generations, supabase.service.media, _model(settings, settings.writer_space), _public_door(settings), Reader(), Inspector(),
-        deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
+        _length_on, written, deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
     )  # fmt: skip
+
+
+def _length_on(platform: str, text: str) -> int:
+    """How long a platform finds a text; see limits.text.counted."""
+    counted = PLATFORMS[platform].LIMITS["text"]["counted"] if platform in PLATFORMS else None
+    match counted:
+        case "weighted":
+            return weighted_length(text)
+        case "utf16":
+            return utf16_length(text)
+        case _:
+            return len(text)
 
 
 def _speaker(settings: Settings, supabase: Supabase) -> Speaker:

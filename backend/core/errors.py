@@ -74,7 +74,11 @@ class BeingMade(Conflict):
 
 
 class TooMany(LinError):
-    """The caller has more of it going on than allowed; waiting helps."""
+    """The caller has more of it going on than allowed; waiting helps. `retry_after` seconds do, where that can be known."""
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotAllowed(LinError):

@@ -1,4 +1,4 @@
-"""Running a Space for a user: from the queued row to a stored result, whatever the Space does."""
+"""Running a model for a user: from the queued row to a stored result, whatever the model does."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
+from .drafting import Drafter
 from .errors import (
     FetchError,
     GenerationCanceled,
@@ -23,34 +25,24 @@ from .errors import (
     Unavailable,
     UnreadableSource,
 )
-from .models import Model, Progress, WriteRequest, Written
+from .fitting_text import Measure
+from .models import Model, Progress, WriteRequest
 from .ports import Inspected, MediaInspector, PublicDoor, SourceReader
+from .progress_reporting import LEASE_SECONDS, Lost, ProgressStore, Reporter
 from .records import ClaimedGeneration
 
 log = logging.getLogger("lin.generating")
 
-LEASE_SECONDS = 30
 PAGE_BYTES = 5_000_000
-_PROGRESS_EVERY = 0.25
-_RENEW_EVERY = 2.0
 _RESULT_IDS = uuid.UUID("0c7ad6f8-1d3e-4c2b-8a57-57c0f6a2a7d1")
 
 
-class GenerationStore(Protocol):
+class GenerationStore(ProgressStore, Protocol):
     """What running a generation needs from the database; see store/generations.py."""
 
     def claim_generation(
         self, generation_id: str | None, lease_seconds: int
     ) -> ClaimedGeneration | None: ...
-
-    def record_generation_progress(
-        self,
-        generation: ClaimedGeneration,
-        status: str,
-        space: str,
-        progress: dict[str, Any],
-        lease_seconds: int,
-    ) -> str: ...
 
     def finish_generation(self, generation: ClaimedGeneration, result: dict[str, Any]) -> bool: ...
 
@@ -70,7 +62,10 @@ class ResultStore(Protocol):
 
 
 class Generator:
-    """Runs waiting generations, one call each. `writer` is None on a server without a WRITER_SPACE."""
+    """Runs waiting generations, one call each. `writer` is None on a server without a WRITER_SPACE.
+
+    `measure` counts as a platform does; `written` is called with the id of a generation whenever its row was written.
+    """
 
     def __init__(
         self,
@@ -80,6 +75,8 @@ class Generator:
         door: PublicDoor,
         reader: SourceReader,
         inspector: MediaInspector,
+        measure: Measure,
+        written: Callable[[str], None],
         *,
         deadline_seconds: float,
         stopping: threading.Event,
@@ -90,6 +87,8 @@ class Generator:
         self._door = door
         self._reader = reader
         self._inspector = inspector
+        self._measure = measure
+        self._written = written
         self._deadline_seconds = deadline_seconds
         self._stopping = stopping
 
@@ -102,29 +101,9 @@ class Generator:
         if generation is None:
             return False
         started = time.monotonic()
-        try:
-            result = self._result(generation)
-        except _Lost:
-            log.warning(
-                "a generation was taken over", extra={"generation_id": generation.generation_id}
-            )
+        result = self._ended(generation)
+        if result is None:
             return True
-        except GenerationCanceled:
-            if self._stopping.is_set():
-                return True  # this process stops: the lease ends, and another process does it again
-            result = {"status": "canceled"}
-        except LinError as error:
-            result = {"status": "failed", "error_class": _error_class(error), "error": str(error)}
-        except Exception:
-            log.exception(
-                "a generation failed unexpectedly",
-                extra={"generation_id": generation.generation_id},
-            )
-            result = {
-                "status": "failed",
-                "error_class": "internal",
-                "error": "Something went wrong on Lin's side.",
-            }
         self._finish(generation, result)
         log.info(
             "generation ended",
@@ -135,31 +114,64 @@ class Generator:
         )  # fmt: skip
         return True
 
-    def _result(self, generation: ClaimedGeneration) -> dict[str, Any]:
+    def _ended(self, generation: ClaimedGeneration) -> dict[str, Any] | None:
+        """How the run ended; None when that is no longer for this process to say."""
+        told = {"generation_id": generation.generation_id}
+        try:
+            return {"status": "complete", "output": self._output(generation)}
+        except Lost:
+            log.warning("a generation was taken over", extra=told)
+            return None
+        except GenerationCanceled:
+            if self._stopping.is_set():
+                return None  # this process stops: the lease ends, and another process does it again
+            return {"status": "canceled"}
+        except LinError as error:
+            return {"status": "failed", "error_class": _error_class(error), "error": str(error)}
+        except Exception:
+            log.exception("a generation failed unexpectedly", extra=told)
+            return {
+                "status": "failed",
+                "error_class": "internal",
+                "error": "Something went wrong on Lin's side.",
+            }
+
+    def _output(self, generation: ClaimedGeneration) -> dict[str, Any]:
         if self._writer is None:
             raise SpaceUnavailable("This server has no writer Space (WRITER_SPACE).")
-        reporter = _Reporter(self._store, generation, self._writer.space)
+        reporter = Reporter(self._store, generation, self._writer.space, self._written)
         reporter.report(Progress("running"))
-        request = self._request(generation)
-        written = self._writer.write(
-            request,
-            on_progress=reporter.report,
+        request = self._request(generation.input)
+        drafter = Drafter(
+            self._writer, reporter, _limits(generation.input), self._measure,
             canceled=lambda: self._stopping.is_set() or reporter.canceled(),
             deadline_seconds=self._deadline_seconds,
-        )
-        reporter.raise_if_over()
-        output = {
-            "text": written.text,
-            "length": len(written.text),
-            "max_length": request.max_length,
+        )  # fmt: skip
+        first = drafter.write(request)
+        variants = [first.facts]
+        output: dict[str, Any] = {
+            name: first.facts[name] for name in ("text", "length", "max_length")
         }
-        if written.image is not None:
-            output["media_id"] = self._save_image(generation, written, request)
-        return {"status": "complete", "output": output}
+        if first.image is not None:
+            output["media_id"] = self._save_image(generation, first.image, request.title)
+        for number in range(2, request.variants + 1):
+            try:
+                variants.append(drafter.write(replace(request, variant=number, image=False)).facts)
+            except GenerationCanceled:
+                raise
+            except SpaceError as error:
+                output["note"] = (
+                    f"{number - 1} of {request.variants} variants were written. {error}"
+                )
+                break
+        _name_twins(variants)
+        return output | {"variants": variants}
 
-    def _request(self, generation: ClaimedGeneration) -> WriteRequest:
-        wanted = generation.input
+    def _request(self, wanted: Mapping[str, Any]) -> WriteRequest:
         article = wanted.get("article")
+        if "instruction" in wanted:
+            title, url = (article or {}).get("title") or "", (article or {}).get("url")
+            article = {"title": title, "text": wanted["draft"], "url": url}
         if article is None and "url" in wanted:
             page = self._reader.read_page(self._door.fetch(wanted["url"], max_bytes=PAGE_BYTES))
             article = {"title": page.title, "text": page.text, "url": page.url}
@@ -174,12 +186,12 @@ class Generator:
             language=wanted.get("language"),
             max_length=int(wanted["max_length"]),
             image=bool(wanted.get("image", False)),
+            task="rework" if "instruction" in wanted else "write",
+            instruction=wanted.get("instruction"),
+            variants=int(wanted.get("variants", 1)),
         )
 
-    def _save_image(
-        self, generation: ClaimedGeneration, written: Written, request: WriteRequest
-    ) -> str:
-        content = written.image or b""
+    def _save_image(self, generation: ClaimedGeneration, content: bytes, title: str) -> str:
         try:
             facts = self._inspector.inspect(io.BytesIO(content))
         except MediaRejected as error:
@@ -188,7 +200,7 @@ class Generator:
         media_id = str(uuid.uuid5(_RESULT_IDS, generation.generation_id))
         path = f"{generation.user_id}/generated/{generation.generation_id}.{ending}"
         self._results.save_media(
-            media_id, generation.user_id, path, content, facts, request.title[:300]
+            media_id, generation.user_id, path, content, facts, title[:300] or None
         )
         return media_id
 
@@ -201,76 +213,25 @@ class Generator:
                     raise  # the lease ends, and the run is done again or ends as interrupted
                 time.sleep(pause)
             else:
+                self._written(generation.generation_id)
                 return
 
 
-class _Lost(Exception):
-    """Another process runs this generation now: write nothing more."""
+def _limits(wanted: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Name and limit of each platform; a slot's draft is for one and says only its limit."""
+    only = {wanted["platform"]: {"name": wanted["platform"], "max": wanted["max_length"]}}
+    limits: Mapping[str, Mapping[str, Any]] = wanted.get("limits", only)
+    return limits
 
 
-class _Reporter:
-    """Writes progress to the row, a few times a second at most, and learns there whether to stop."""
-
-    def __init__(
-        self,
-        store: GenerationStore,
-        generation: ClaimedGeneration,
-        space: str,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._store = store
-        self._generation = generation
-        self._space = space
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._latest = Progress("running")
-        self._written: Progress | None = None
-        self._written_at = float("-inf")
-        self._verdict = "go on"
-
-    def report(self, progress: Progress) -> None:
-        """Remember the newest progress and write it if the last writing is long enough ago."""
-        self._latest = progress
-        self._write(_PROGRESS_EVERY)
-
-    def canceled(self) -> bool:
-        """Whether to stop; also keeps the lease and writes progress that was held back."""
-        self._write(_PROGRESS_EVERY if self._latest != self._written else _RENEW_EVERY)
-        return self._verdict != "go on"
-
-    def raise_if_over(self) -> None:
-        """Raise when the user canceled or another process took over."""
-        if self._verdict == "lost":
-            raise _Lost
-        if self._verdict == "cancel":
-            raise GenerationCanceled("canceled")
-
-    def _write(self, every: float) -> None:
-        if self._verdict != "go on" or not self._lock.acquire(blocking=False):
-            return
-        try:
-            now, progress = self._monotonic(), self._latest
-            if now - self._written_at < every:
-                return
-            details = {
-                name: value
-                for name, value in (
-                    ("queue_position", progress.queue_position),
-                    ("text", progress.text),
-                )
-                if value is not None
-            }
-            status = "waking" if progress.state == "waking" else "running"
-            self._verdict = self._store.record_generation_progress(
-                self._generation, status, self._space, details, LEASE_SECONDS
-            )
-            self._written, self._written_at = progress, now
-        except Unavailable:
-            self._written_at = (
-                self._monotonic()
-            )  # the lease outlasts a hiccup; try again at the next step
-        finally:
-            self._lock.release()
+def _name_twins(variants: list[dict[str, Any]]) -> None:
+    """Say of a variant that it is the same as an earlier one: a Space that knows no variants writes one text again and again."""
+    texts = [variant["text"] for variant in variants]
+    for number, variant in enumerate(variants):
+        first = texts.index(variant["text"])
+        if first < number:
+            said = f"The Space wrote the same as in variant {first + 1}."
+            variant["note"] = f"{variant['note']} {said}" if "note" in variant else said
 
 
 def _error_class(error: LinError) -> str:

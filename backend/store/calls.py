@@ -87,7 +87,7 @@ def translated(error: APIError) -> LinError:
         case "PT422":
             meaning = InvalidInput(message, _problems(error.details))
         case "PT429":
-            meaning = TooMany(message)
+            meaning = TooMany(message, _retry_after(error.details))
         case "22P02" | "22007" | "22008" | "22003":
             meaning = InvalidInput("A value has the wrong form.")
         case "PT401" | "42501" | "PGRST301" | "PGRST302" | "PGRST303":
@@ -98,6 +98,13 @@ def translated(error: APIError) -> LinError:
             )
             meaning = Defect("Something went wrong on Lin's side.")
     return meaning
+
+
+def _retry_after(details: Any) -> int | None:
+    try:
+        return max(1, int(json.loads(details)["retry_after"]))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _problems(details: Any) -> tuple[FieldProblem, ...]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from ..core.errors import NotFound
-from .calls import Calls
+from .calls import Calls, readable
+from .chat import OwnChat
 
-_GENERATION = "id,status,progress,output,error_class,error,space,created_at,started_at,finished_at"
+_GENERATION = "id,version,status,progress,output,error_class,error,space,created_at,started_at,first_text_at,finished_at"
+_KEPT = "id,kind,space,status,input,output,error_class,error,created_at,started_at,first_text_at,finished_at"
 _TARGET = "id,account_id,text_override,options,state,due_at,next_attempt_at,attempts,external_id,external_id_unknown,external_url,error_class,error,published_at,deleted_at"
 
 
@@ -17,6 +21,7 @@ class AsUser:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self.chat = OwnChat(calls)
 
     def platforms(self) -> list[dict[str, Any]]:
         """The platforms with their limits, by name."""
@@ -61,9 +66,36 @@ class AsUser:
         """A generation with its state and result. Raises NotFound."""
         return self._one("generations", _GENERATION, generation_id, "generation")
 
+    def generation_since(self, generation_id: str, version: int) -> dict[str, Any] | None:
+        """The same, if it is newer than this version; None also for one that is gone."""
+        query = self._calls.table("generations").select(_GENERATION)
+        rows = self._calls.run(query.eq("id", generation_id).gt("version", version).limit(1))
+        return rows[0] if rows else None
+
+    def generations_after(self, last: dict[str, Any] | None, take: int) -> list[dict[str, Any]]:
+        """At most `take` generations with all that is kept of them, the oldest first, from behind `last` on (None: the first)."""
+        query = self._calls.table("generations").select(_KEPT).order("created_at").order("id")
+        if last is not None:
+            at, row_id = last["created_at"], last["id"]
+            query = query.or_(f'created_at.gt."{at}",and(created_at.eq."{at}",id.gt.{row_id})')
+        rows: list[dict[str, Any]] = self._calls.run(query.limit(take))
+        return rows
+
     def chat_message(self, message_id: str) -> dict[str, Any]:
         """A message of the caller's conversations: id, role, text, state. Raises NotFound."""
         return self._one("chat_messages", "id,role,text,state", message_id, "message")
+
+    def search_passages(
+        self, query: str, take: int, embedding: Sequence[float] | None, embedded_by: str | None
+    ) -> list[dict[str, Any]]:
+        """The caller's passages that a question is about, best first; see the database function."""
+        vector = None if embedding is None else json.dumps([float(number) for number in embedding])
+        return readable(
+            list,
+            self._calls.rpc(
+                "search_passages", query=query, take=take, embedding=vector, embedded_by=embedded_by
+            ),
+        )
 
     def add_slot(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Make a weekly slot; the row says where it is after conflicts. Raises NotFound, InvalidInput, Conflict."""

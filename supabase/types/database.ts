@@ -659,6 +659,9 @@ isOneToOne: false
 "claim_unindexed":
 { Args: { "retry_after_seconds": number,"take": number }; Returns: Json
                            },
+"claim_unread_documents":
+{ Args: { "retry_after_seconds": number,"take": number }; Returns: Json
+                           },
 "claim_uploaded_media":
 { Args: { "retry_after_seconds": number,"take": number }; Returns: {
               "id": string,"inspections": number,"path": string,"user_id": string

@@ -37,7 +37,7 @@ SERVICE_ONLY = Access(select=False)
 TABLES = {
     "chat_messages": Access(delete=True),
     "chat_sessions": Access(delete=True, update="title"),
-    "generations": Access(),
+    "generations": Access(delete=True),
     "idempotency_keys": SERVICE_ONLY,
     "media": Access(delete=True, insert="id user_id path alt_text", update="alt_text"),
     "notifications": Access(update="read_at"),

@@ -1,0 +1,126 @@
+"""Whether a text fits the platforms it is for, each counting in its own way, and what of it is kept when it does not."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import regex
+
+Measure = Callable[[str, str], int]
+"""How long a platform (its name) finds a text, in the platform's own unit."""
+
+_ELLIPSIS = "…"
+# What a title or an initial ends with ends no sentence, and neither does a point that small letters follow.
+_SENTENCE_END = regex.compile(
+    r"""(?:(?<!\b(?:Dr|Mr|Mrs|Ms|Prof|St|Mme|Mlle|\p{L}))\.|[!?…]|\.{2,})[.!?…]*["'”’»)\]]*(?=\s+[^\s\p{Ll}]|\s*\Z)|[。！？｡]+["'”’»」』）)\]]*|(?<=\S)(?=\n)"""
+)
+_WORD_END = regex.compile(r"(?<=\S)(?=\s)")
+_TAIL = regex.compile(r"(?:(?:\A|\s+)(?:[#＃][^\s#＃]+|https?://\S+|www\.\S+))+\s*\Z")
+_LINK = regex.compile(r"(?:https?://|www\.)\S+")
+_AT_A_CUT = " \t\n,;:–—-"
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """A text that fits, and what was done to make it fit, in words for its reader."""
+
+    text: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Room:
+    """How long a platform finds a text, and how long it may be there."""
+
+    platform: str
+    length: int
+    longest: int
+
+
+class Limits:
+    """The longest text of each platform that a post is for, by the platform's id."""
+
+    def __init__(self, longest: Mapping[str, int], measure: Measure) -> None:
+        self._longest = dict(longest)
+        self._measure = measure
+
+    def fits(self, text: str) -> bool:
+        """Whether every platform takes the text."""
+        return all(self._measure(name, text) <= most for name, most in self._longest.items())
+
+    def tightest(self, text: str) -> Room:
+        """The platform with the least room left."""
+        rooms = [
+            Room(name, self._measure(name, text), most) for name, most in self._longest.items()
+        ]
+        return min(rooms, key=lambda room: (room.longest - room.length, room.platform))
+
+    def trim(self, text: str) -> Trimmed:
+        """As much of the text as fits.
+
+        The rule: cut at the last sentence end that fits, unless less than half of what fits would remain; else at the last
+        word end, and in a text without any at the last letter, with "…". The hashtags and links at the end of the text are
+        kept behind the cut; where they leave no room for a sentence or word, only the links are, else neither. What readers
+        see as one letter stays whole.
+        """
+        if self.fits(text):
+            return Trimmed(text, "")
+        found = _TAIL.search(text)
+        body, tail = (text[: found.start()], found[0].rstrip()) if found else (text, "")
+        for kept, said in _tails(tail):
+            cut = self._cut(body, kept)
+            if cut is not None:
+                return Trimmed(cut.text + kept, cut.how + said)
+        whole = self._cut(text, "")
+        return whole or Trimmed(self._letters(text), "cut in the middle of a word")
+
+    def _cut(self, body: str, tail: str) -> Trimmed | None:
+        places = _Places(body)
+        room = self._last(places.letters, lambda end: self.fits(body[:end].rstrip() + tail))
+        sentence = self._last(places.sentences, lambda end: self.fits(body[:end].rstrip() + tail))
+        if sentence and 2 * sentence >= (room or 0):
+            return Trimmed(body[:sentence].rstrip(), "cut at the last sentence end that fits")
+        word = self._last(places.words, lambda end: self.fits(_shortened(body[:end]) + tail))
+        if word and _shortened(body[:word]) != _ELLIPSIS:
+            return Trimmed(_shortened(body[:word]), "cut at the last word that fits")
+        return None
+
+    def _letters(self, text: str) -> str:
+        end = self._last(_Places(text).letters, lambda place: self.fits(_shortened(text[:place])))
+        return _shortened(text[:end]) if end else ""
+
+    @staticmethod
+    def _last(places: Sequence[int], fits: Callable[[int], bool]) -> int | None:
+        """The last of these places up to which the text fits. A longer text is hardly ever shorter to a platform: the place
+        found always fits, and only a link may make it not the very last."""
+        number = bisect.bisect_left(places, True, key=lambda place: not fits(place))
+        return places[number - 1] if number else None
+
+
+class _Places:
+    """Where a text may be cut, never within a letter."""
+
+    def __init__(self, text: str) -> None:
+        self.letters = [found.end() for found in regex.finditer(r"\X", text)]
+        borders = set(self.letters)
+        self.sentences = sorted(borders & {found.end() for found in _SENTENCE_END.finditer(text)})
+        self.words = sorted(borders & {found.end() for found in _WORD_END.finditer(text)})
+
+
+def _shortened(text: str) -> str:
+    return text.rstrip(_AT_A_CUT) + _ELLIPSIS
+
+
+def _tails(tail: str) -> list[tuple[str, str]]:
+    """What may stand behind the cut, best first, and how that is said."""
+    if not tail:
+        return [("", "")]
+    links = list(_LINK.findall(tail))
+    kept = [(tail, "; the hashtags and links at the end were kept")]
+    if links and regex.search("[#＃]", _LINK.sub("", tail)):
+        kept.append(
+            ("\n\n" + " ".join(links), "; the links at the end were kept, the hashtags not")
+        )
+    return [*kept, ("", "; the hashtags and links at the end were left out")]
