@@ -21,11 +21,21 @@ api = APIBlueprint(
     "chat",
     __name__,
     url_prefix="/api/chat",
-    abp_tags=[Tag(name="Mentor")],
+    abp_tags=[Tag(name="Chat")],
     abp_security=NEEDS_TOKEN,
     abp_responses=REFUSALS,
 )
 
+_EVENTS = (
+    "Events: `started` {session_id, message_id, user_message_id}, for new turns only; `progress` {state, queue_position} before there is "
+    "text; `delta` {text}, what was added; `replace` {text}, all text, when the Space took back what it had said; and one last: `done`, or "
+    "`error` when something went wrong, with state, text, citations, error_class and error as they are stored. The text of the last event is "
+    "the whole answer. The id of an event is <message_id>:<characters so far>, characters being Unicode code points; sent as Last-Event-ID it "
+    "continues there, in any process."
+)
+_STREAM: dict[str, Any] = {
+    "text/event-stream": {"schema": {"$ref": "#/components/schemas/TurnAnswer"}}
+}
 _POLL_SECONDS = 0.2
 _QUIET_SECONDS = 15.0
 _LAST_EVENT = re.compile(r"(?P<message>[0-9a-fA-F-]{36}):(?P<seen>\d{1,7})")
@@ -64,6 +74,8 @@ class AnswerEnd(BaseModel):
 class TurnAnswer(AnswerEnd):
     """A whole turn."""
 
+    model_config = ConfigDict(openapi_extra={"description": _EVENTS, "content": _STREAM})  # type: ignore[typeddict-unknown-key] # flask_openapi3's
+
     session_id: str
     user_message_id: str
     message_id: str
@@ -81,22 +93,7 @@ class PostAnswer(BaseModel):
     post_id: str
 
 
-_EVENTS = (
-    "Events: `started` {session_id, message_id, user_message_id}, for new turns only; `progress` {state, queue_position} before there is "
-    "text; `delta` {text}, what was added; `replace` {text}, all text, when the Space took back what it had said; and one last: `done`, or "
-    "`error` when something went wrong, with state, text, citations, error_class and error as they are stored. The text of the last event is "
-    "the whole answer. The id of an event is <message_id>:<characters so far>, characters being Unicode code points; sent as Last-Event-ID it "
-    "continues there, in any process."
-)
-_STREAM: dict[str, Any] = {
-    "description": _EVENTS,
-    "content": {"text/event-stream": {"schema": AnswerEnd.model_json_schema(ref_template="#/components/schemas/{model}")}},
-}  # fmt: skip
-
-
-@api.post("/send", summary="Say something to the mentor (Server-Sent Events, or JSON as Accept says)",
-    responses={200: {**_STREAM, "content": {**_STREAM["content"],
-        "application/json": {"schema": TurnAnswer.model_json_schema(ref_template="#/components/schemas/{model}")}}}})  # fmt: skip
+@api.post("/send", responses={200: TurnAnswer}, summary="Say something to the mentor (Server-Sent Events, or JSON as Accept says)")  # fmt: skip
 @live_session
 def send(body: SendBody) -> Response:
     """With Last-Event-ID nothing is said again: the answer that it names goes on from there. So it does for a repeated
@@ -112,7 +109,7 @@ def send(body: SendBody) -> Response:
     return answer
 
 
-@api.get("/messages/<message_id>/events", responses={200: _STREAM}, summary="Follow an answer (Server-Sent Events)")  # fmt: skip
+@api.get("/messages/<message_id>/events", responses={200: {"description": _EVENTS, "content": _STREAM}}, summary="Follow an answer (Server-Sent Events)")  # fmt: skip
 @signed_in
 def events(path: MessagePath) -> Response:
     message_id, seen = _last_event() or (path.message_id, 0)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from flask import Response, current_app, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..problems import REFUSALS
 from .access import NEEDS_TOKEN, current_user, signed_in
@@ -17,7 +17,7 @@ api = APIBlueprint(
     "chat_sessions",
     __name__,
     url_prefix="/api/chat",
-    abp_tags=[Tag(name="Mentor")],
+    abp_tags=[Tag(name="Chat")],
     abp_security=NEEDS_TOKEN,
     abp_responses=REFUSALS,
 )
@@ -78,6 +78,10 @@ class SessionPath(BaseModel):
 class SessionExport(BaseModel):
     """A whole session, oldest message first."""
 
+    model_config = ConfigDict(
+        openapi_extra={"content": {"text/markdown": {"schema": {"type": "string"}}}}
+    )  # type: ignore[typeddict-unknown-key] # flask_openapi3's
+
     session: ChatSession
     messages: list[ChatMessage]
 
@@ -96,10 +100,7 @@ def history(query: HistoryQuery) -> dict[str, Any]:
     }
 
 
-@api.get("/sessions/<session_id>/export", summary="A whole session as Markdown, or JSON as Accept says",
-    responses={200: {"description": "The session with its citations", "content": {
-        "text/markdown": {"schema": {"type": "string"}},
-        "application/json": {"schema": SessionExport.model_json_schema(ref_template="#/components/schemas/{model}")}}}})  # fmt: skip
+@api.get("/sessions/<session_id>/export", responses={200: SessionExport}, summary="A whole session as Markdown, or JSON as Accept says")  # fmt: skip
 @signed_in
 def export(path: SessionPath) -> Response:
     chat = current_app.extensions["lin"].supabase.as_user(current_user().token).chat
