@@ -7,37 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .language import SMALL_WORDS, WORD, guess_language, named_language
+from .wording import hook, question, tone_named
 
 SIGNATURE = "— drafted by Lin's local stand-in Space"
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'»”’)\]]*\s+|(?<=[。！？])|\n+")
 _IDEAL_SENTENCE = (40, 240)
 
-_HOOKS = {
-    ("en", "neutral"): "{title}",
-    ("en", "warm"): "Something worth sharing today: {title}",
-    ("en", "enthusiastic"): "This one made my day! {title}",
-    ("en", "direct"): "In short: {title}",
-    ("fr", "neutral"): "{title}",
-    ("fr", "warm"): "À partager aujourd'hui : {title}",
-    ("fr", "enthusiastic"): "Quelle bonne nouvelle ! {title}",
-    ("fr", "direct"): "L'essentiel : {title}",
-}
-_QUESTIONS = {
-    ("en", "neutral"): "What is your experience with {topic}?",
-    ("en", "warm"): "How do you and your team live with {topic}? I would love to hear.",
-    ("en", "enthusiastic"): "Who else is excited about {topic}?",
-    ("en", "direct"): "{topic}: for or against?",
-    ("fr", "neutral"): "Quelle est votre expérience sur ce sujet : {topic} ?",
-    ("fr", "warm"): "Et vous, comment vivez-vous cela ({topic}) ? J'aimerais vous lire.",
-    ("fr", "enthusiastic"): "Qui d'autre se réjouit de cela : {topic} ?",
-    ("fr", "direct"): "{topic} : pour ou contre ?",
-}
-_TONES = {
-    "warm": ("warm", "friendly", "kind", "chaleur", "amical", "bienveillant"),
-    "enthusiastic": ("enthusias", "excited", "joy", "enthous", "joyeux", "passion"),
-    "direct": ("direct", "bold", "short", "concise", "bref", "franc"),
-}
 _HASHTAGS = {"linkedin": 4, "x": 2, "facebook": 2, "instagram": 8, "tiktok": 5}
 
 
@@ -56,43 +32,51 @@ def length(text: str) -> int:
 
 
 def draft(
-    article: Article, *, platform: str, tone: str | None, language: str | None, max_length: int
+    article: Article,
+    *,
+    platform: str,
+    tone: str | None,
+    language: str | None,
+    max_length: int,
+    variant: int = 1,
 ) -> str:
     """A post of at most `max_length` UTF-16 units: hook, best sentences, question, link, hashtags, signature.
 
-    Parts that do not fit are left out, least important first; the hook is cut if it must be.
+    Parts that do not fit are left out, least important first; the hook is cut if it must be. Variants are counted
+    from 1; each opens in another way and starts from another sentence.
     """
-    lang = _language(language, f"{article.title}\n{article.text}")
-    mood = _tone(tone)
+    lang = frame_language(language, f"{article.title}\n{article.text}")
+    mood = tone_named(tone)
     sentences = split_sentences(article.text)
-    terms = key_terms(article, lang)
+    terms = key_terms(article, frame_language(None, f"{article.title}\n{article.text}"))
     ranked = rank_sentences(sentences, article.title, terms)
     title = " ".join(article.title.split()) or (ranked[0][1] if ranked else "")
     ranked = [(at, sentence) for at, sentence in ranked if sentence != title]
+    turn = (variant - 1) % len(ranked) if ranked else 0
+    ranked = ranked[turn:] + ranked[:turn]
 
-    tail = "\n\n" + SIGNATURE if length(SIGNATURE) + 12 <= max_length else ""
+    tail = signature_for(max_length)
     room = max_length - length(tail)
-    post = _Post(room)
-    post.hook = cut(_HOOKS[lang, mood].format(title=title), room)
-    count = _HASHTAGS.get(platform.casefold(), 3)
-    tags = [f"#{_hashtag(term)}" for term in terms[:count]]
+    post = Post(room)
+    post.hook = cut(hook(title, lang, mood, variant), room)
+    tags = hashtags(terms, platform)
     topic = terms[0] if terms else title
 
     for index, (_, sentence) in enumerate(ranked[:3]):
         post.try_adding("sentences", sentence)
         if index == 0:
-            post.try_adding("question", _QUESTIONS[lang, mood].format(topic=topic))
-            post.try_adding("tags", " ".join(tags))
+            post.try_adding("question", question(topic, lang, mood, variant))
+            post.try_adding("tags", tags)
             post.try_adding("url", article.url or "")
     if not ranked:
-        post.try_adding("tags", " ".join(tags))
+        post.try_adding("tags", tags)
         post.try_adding("url", article.url or "")
     order = {sentence: at for at, sentence in ranked}
     post.parts["sentences"].sort(key=lambda sentence: order[sentence])
     return post.text() + tail
 
 
-class _Post:
+class Post:
     """A post under construction that never grows beyond `room` UTF-16 units."""
 
     def __init__(self, room: int) -> None:
@@ -169,19 +153,22 @@ def _overlap(words: set[str], seen: set[str]) -> float:
     return len(words & seen) / len(words) if words else 1.0
 
 
+def signature_for(max_length: int) -> str:
+    """What is appended to say what wrote this, empty where that would leave no room for a text."""
+    return "\n\n" + SIGNATURE if length(SIGNATURE) + 12 <= max_length else ""
+
+
+def hashtags(terms: list[str], platform: str) -> str:
+    """As many hashtags of the first terms as the platform is used to."""
+    return " ".join(f"#{_hashtag(term)}" for term in terms[: _HASHTAGS.get(platform.casefold(), 3)])
+
+
 def _hashtag(term: str) -> str:
     letters = re.sub(r"[\W_]", "", term)
     return letters if letters != letters.casefold() else letters.capitalize()
 
 
-def _tone(tone: str | None) -> str:
-    wanted = (tone or "").casefold()
-    return next(
-        (name for name, hints in _TONES.items() if any(h in wanted for h in hints)), "neutral"
-    )
-
-
-def _language(language: str | None, text: str) -> str:
+def frame_language(language: str | None, text: str) -> str:
     """ "fr" or "en": as asked, else the language whose small words are more frequent; English for all others."""
     if language:
         return "fr" if named_language(language) == "fr" else "en"

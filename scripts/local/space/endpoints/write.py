@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator
+from typing import TypedDict
 
 import gradio as gr
 from PIL import Image
@@ -12,9 +13,21 @@ from ..card import render_card
 from ..drafting import Article, draft
 from ..misbehaving import OrderedFailure, hold_up, in_pieces
 from ..orders import Desk, Order
+from ..reworking import rework
 
 _SHORTEST, _LONGEST = 1, 100_000
 _MOST_VARIANTS = 10
+
+
+class Wanted(TypedDict):
+    """What a draft and a rework have in common."""
+
+    platform: str
+    tone: str | None
+    language: str | None
+    max_length: int
+    variant: int
+
 
 Piece = tuple[str | None, Image.Image | str | None]
 
@@ -54,9 +67,17 @@ def add_write(desk: Desk) -> None:
         )
         article = Article((title or "").strip(), (text or "").strip(), (url or "").strip() or None)
         _refuse_nonsense(article, task, max_length, variant)
-        post = draft(
-            article, platform=platform, tone=tone, language=language, max_length=int(max_length)
-        )
+        wanted: Wanted = {
+            "platform": platform,
+            "tone": tone,
+            "language": language,
+            "max_length": int(max_length),
+            "variant": int(variant),
+        }
+        if task == "rework":
+            post = rework(article.text, instruction=instruction or "", **wanted)
+        else:
+            post = draft(article, **wanted)
         picture = render_card(article.title or article.text) if with_image else None
         async for piece in _stream(post, picture, order, desk):
             yield piece
