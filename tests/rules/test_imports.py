@@ -88,7 +88,7 @@ ADAPTERS = {
         "regex",
         "tld",
     },  # models of settings and options; texts as platforms count them
-    "spaces": {"gradio_client", "httpx", "httpcore", "PIL", "huggingface_hub"},
+    "spaces": {"gradio_client", "httpx", "httpx_sse", "httpcore", "PIL", "huggingface_hub"},
     "sources": {"feedparser", "trafilatura", "defusedxml", "lxml", "courlan", "charset_normalizer"},
     "media": {"PIL", "pymediainfo", "pypdf", "defusedxml"},
     "store": {"supabase", "postgrest", "storage3", "supabase_auth", "httpx"},
