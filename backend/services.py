@@ -18,9 +18,11 @@ from .core.checking import MediaChecker
 from .core.clock import DatabaseClock
 from .core.connecting import Connector
 from .core.dispatching import Dispatcher
+from .core.embedding import Embedder
 from .core.errors import Unavailable
 from .core.follow_ups import FollowUps
 from .core.generating import Generator
+from .core.indexing import DocumentIndexer, Indexer
 from .core.mentoring import Mentor
 from .core.models import Model
 from .core.platform_contract import Platform
@@ -33,6 +35,7 @@ from .core.refreshing import TokenKeeper
 from .core.retrieving import Retriever
 from .core.speaking import Speaker
 from .links import MediaLinks
+from .media.document_text import read_document
 from .media.erasing import erase_place
 from .media.fitting import fit_picture
 from .media.inspecting import Inspector
@@ -44,6 +47,7 @@ from .platforms.x_text import weighted_length
 from .sealing import Sealer
 from .settings import Settings, read_settings
 from .sources import Reader
+from .sources.language import detect_language
 from .spaces import connect
 from .spool import Spool
 from .store import Supabase
@@ -86,6 +90,9 @@ class WorkerServices:
     dispatcher: Dispatcher
     fetcher: SourceFetcher
     checker: MediaChecker
+    indexer: Indexer
+    document_indexer: DocumentIndexer
+    embedder: Embedder
     generator: Generator
     keeper: TokenKeeper
     reconciler: Reconciler
@@ -164,6 +171,9 @@ def build_worker(
         settings, supabase, name, stopping, clock, dispatcher,
         SourceFetcher(supabase.service.sources, _public_door(settings), Reader(), settings.source_interval_seconds),
         MediaChecker(supabase.service.media, Inspector()),
+        Indexer(supabase.service.passages, detect_language, stopping),
+        DocumentIndexer(supabase.service.passages, supabase.service.media, read_document, detect_language, stopping),
+        Embedder(supabase.service.passages, _model(settings, settings.embedding_space), stopping),
         _generator(settings, supabase, stopping, lambda _: None),
         keeper,
         Reconciler(supabase.service.unconfirmed, supabase.service.targets, platforms, keeper, clock.now),

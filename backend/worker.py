@@ -23,14 +23,17 @@ from .core.errors import Unavailable
 from .core.publishing import utc_now
 from .jobs import (
     check_media,
+    embed_passages,
     end_lost_answers,
     fetch_sources,
     fill_occurrences,
+    index_passages,
     mark_missed,
     measure_posts,
     open_occurrences,
     publish_due_posts,
     purge_expired,
+    read_documents,
     recover_leases,
     refresh_profiles,
     refresh_tokens,
@@ -110,6 +113,18 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             30,
             "a new source shows its articles within seconds; others come when they are due",
             "sources",
+        ),
+        Job(
+            index_passages.run,
+            30,
+            "the mentor is asked about an article a moment after it came",
+            "passages",
+        ),
+        Job(read_documents.run, 30, "the same of a document", "documents"),
+        Job(
+            embed_passages.run,
+            5,
+            "words find a passage meanwhile; without a model this asks nothing",
         ),
         Job(
             fill_occurrences.run,

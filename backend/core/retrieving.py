@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from .embedding import QuestionEmbedder
 from .models import Model, Turn
 
 TAKE = 8
 # all texts together, in characters: what a small model reads with the conversation in front of it
 TOTAL_CHARACTERS = 6_000
+_LONGEST_QUESTION = 1_200
+_LONGEST_BEFORE = 600
+# a question of so few words mostly leans on the one before it
+_SHORT_WORDS = 6
 
 
 class PassageStore(Protocol):
@@ -35,11 +40,11 @@ class Found:
     snippet: str
 
 
-@dataclass(frozen=True)
 class Retriever:
-    """Searches the caller's passages; by meaning as well where there is a model that embeds."""
+    """Searches the caller's passages; by meaning as well where there is a model that embeds. Safe to share among threads."""
 
-    model: Model | None = None
+    def __init__(self, model: Model | None = None) -> None:
+        self._embedder = QuestionEmbedder(model) if model else None
 
     def find(
         self, user_store: PassageStore, question: str, history: Sequence[Turn] = ()
@@ -47,6 +52,29 @@ class Retriever:
         """The passages for the question, best first, at most 8 and 6,000 characters; none when nothing matches.
 
         `history` are the turns before it, oldest first: a short question ("and why?") is read with the one before.
-        Raises Unavailable. Safe to share among threads.
+        Raises Unavailable.
         """
-        raise NotImplementedError
+        query = _query(question, history)
+        if not query:
+            return []
+        embedder = self._embedder
+        vector = embedder.embed(query) if embedder else None
+        model = embedder.model.space if embedder and vector else None
+        found: list[Found] = []
+        room = TOTAL_CHARACTERS
+        for row in user_store.search_passages(query, TAKE, vector, model):
+            if len(row["text"]) <= room:
+                room -= len(row["text"])
+                found.append(
+                    Found(len(found) + 1, row["kind"], row["id"], row["title"], row["url"], row["text"], row["snippet"])
+                )  # fmt: skip
+        return found
+
+
+def _query(question: str, history: Sequence[Turn]) -> str:
+    """What to search for. The database reads 2,000 characters of it."""
+    question = question.strip()[:_LONGEST_QUESTION]
+    before = next((turn.text for turn in reversed(history) if turn.role == "user"), "")
+    if before and len(question.split()) <= _SHORT_WORDS:
+        return f"{question}\n{before[:_LONGEST_BEFORE]}"
+    return question

@@ -9,6 +9,7 @@ from .files import Files
 from .generations import Generations
 from .media import Media
 from .operations import Operations
+from .passages import Passages
 from .published import PublishedPosts
 from .sources import Sources
 from .speech import Speeches
@@ -30,3 +31,4 @@ class Service:
         self.answers = Answers(calls)
         self.speeches = Speeches(calls, files)
         self.operations = Operations(calls)
+        self.passages = Passages(calls)

@@ -171,7 +171,9 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     rows.keys["publication_notes"] = {"target_id": rows.target}
     insert("post_metrics", **mine, target_id=rows.target, likes=7)
     session = insert("chat_sessions", **mine, title="Bridges")
-    insert("chat_messages", **mine, session_id=session, position=1, role="user", text="Why bridges?")
+    insert(
+        "chat_messages", **mine, session_id=session, position=1, role="user", text="Why bridges?"
+    )
     rows.slot = insert(
         "slots",
         **mine,
@@ -193,6 +195,24 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
         state="skipped",
     )
     insert("notifications", **mine, kind="target_failed", event_key=f"test {uuid.uuid4()}")
+    passage = insert(
+        "passages",
+        **mine,
+        media_id=rows.media,  # no worker makes others for it
+        position=0,
+        title="Marmots",
+        text="whistle",
+        language="en",
+        written_at="2026-01-01",
+    )
+    rows.keys["passage_embeddings"] = {"passage_id": passage}
+    insert("passage_embeddings", **mine, passage_id=passage, claimed_at="2100-01-01")
+    rows.keys["media_texts"] = {"media_id": rows.media}
+    insert("media_texts", **mine, media_id=rows.media, status="no_text")
+    rows.keys["indexing_queue"] = {"id": str(uuid.uuid4())}
+    insert(
+        "indexing_queue", **mine, **rows.keys["indexing_queue"], kind="post", due_at="2100-01-01"
+    )
     rows.keys["idempotency_keys"] = {"user_id": owner.id, "key": str(uuid.uuid4())}
     insert("idempotency_keys", **rows.keys["idempotency_keys"], request_hash="c" * 64)
     rows.keys["worker_heartbeats"] = {"worker": f"test-{uuid.uuid4()}"}

@@ -89,8 +89,16 @@ ADAPTERS = {
         "tld",
     },  # models of settings and options; texts as platforms count them
     "spaces": {"gradio_client", "httpx", "httpx_sse", "httpcore", "PIL", "huggingface_hub"},
-    "sources": {"feedparser", "trafilatura", "defusedxml", "lxml", "courlan", "charset_normalizer"},
-    "media": {"PIL", "pymediainfo", "pypdf", "defusedxml"},
+    "sources": {
+        "feedparser",
+        "trafilatura",
+        "defusedxml",
+        "lxml",
+        "courlan",
+        "charset_normalizer",
+        "py3langid",
+    },
+    "media": {"PIL", "pymediainfo", "pypdf", "docx", "defusedxml"},
     "store": {"supabase", "postgrest", "storage3", "supabase_auth", "httpx"},
     "outbound": {"requests", "urllib3", "requests_hardened", "certifi"},
 }

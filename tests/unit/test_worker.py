@@ -72,6 +72,8 @@ def test_what_somebody_waits_for_runs_as_soon_as_its_queue_has_work() -> None:
         "run_generations",
         "fetch_sources",
         "fill_occurrences",
+        "index_passages",
+        "read_documents",
     }
     assert {name for name, job in listed.items() if job.queue} == waited_for
     assert (WATCH_SECONDS, IDLE_SECONDS) == (1, 5)

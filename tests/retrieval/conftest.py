@@ -1,0 +1,79 @@
+"""A database without a worker: what is indexed here, a test had indexed. People are real, with tokens of their own."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from backend.core.indexing import Indexer
+from backend.sources.language import detect_language
+from backend.store import Supabase
+from local.stack import Stack
+from tests.people import People
+
+from .readers import Database, Reader
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def quiet_stack() -> Iterator[Stack]:
+    """Postgres and its gateway."""
+    stack = Stack(
+        ROOT,
+        Path(tempfile.mkdtemp(prefix="lin-")),
+        services=False,
+        extra_env={"SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": ""},
+    )
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.discard()
+
+
+@pytest.fixture(scope="session")
+def database(quiet_stack: Stack) -> Iterator[Database]:
+    """The database as its owner, each statement a transaction."""
+    with psycopg.connect(quiet_stack.info["database_url"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def supabase(quiet_stack: Stack) -> Iterator[Supabase]:
+    """The product's own access to it."""
+    info = quiet_stack.info
+    made = Supabase(info["supabase_url"], info["publishable_key"], info["secret_key"])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def crowd(quiet_stack: Stack) -> Iterator[People]:
+    """Makes people there."""
+    made = People(quiet_stack.info)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(database: Database, supabase: Supabase, crowd: People) -> Reader:
+    """Somebody new with a source."""
+    return Reader.make(database, supabase, crowd.make("reader"))
+
+
+@pytest.fixture
+def other(database: Database, supabase: Supabase, crowd: People) -> Reader:
+    """Somebody else with a source."""
+    return Reader.make(database, supabase, crowd.make("other"))
+
+
+@pytest.fixture(scope="session")
+def indexer(supabase: Supabase) -> Indexer:
+    """The worker's, without the worker."""
+    return Indexer(supabase.service.passages, detect_language, threading.Event())
