@@ -17,6 +17,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="local.space", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=15440, help="the first port tried; 0 takes any")
+    parser.add_argument(
+        "--key", help="what callers of /v1 must bring; without it they need nothing"
+    )
     options = parser.parse_args()
 
     exit_on_signals()  # until the server listens to them itself
@@ -28,11 +31,11 @@ def main() -> None:
         os.environ["GRADIO_TEMP_DIR"] = folder
         tempfile.tempdir = folder
         # Not asyncio.run: it would wait for calls that hang, and there is nothing left to save.
-        asyncio.new_event_loop().run_until_complete(_serve(bound))
+        asyncio.new_event_loop().run_until_complete(_serve(bound, options.key))
     os._exit(0)
 
 
-async def _serve(bound: socket.socket) -> None:
+async def _serve(bound: socket.socket, key: str | None) -> None:
     import uvicorn
 
     from .app import build_app
@@ -49,7 +52,7 @@ async def _serve(bound: socket.socket) -> None:
         def stop(self) -> None:
             self.should_exit = self.force_exit = True
 
-    config = uvicorn.Config(build_app(), log_level="warning", access_log=False, ws="none")
+    config = uvicorn.Config(build_app(key), log_level="warning", access_log=False, ws="none")
     await Server(config).serve(sockets=[bound])
 
 

@@ -10,19 +10,21 @@ from .endpoints.chat import add_chat
 from .endpoints.embed import add_embed
 from .endpoints.speak import add_speak
 from .endpoints.write import add_write
+from .face.app import build_face
 from .orders import Desk
 
 _SYSTEM_FONTS = ["system-ui", "sans-serif"]
 _SYSTEM_MONO_FONTS = ["ui-monospace", "monospace"]
 
 
-def build_app() -> Door:
-    """The whole server: Gradio at `/`, the control path at `/_control`."""
+def build_app(key: str | None = None) -> Door:
+    """The whole server: Gradio at `/`, the API at `/v1` (with `key` only for who brings it), the control path at `/_control`."""
     desk = Desk()
     app = FastAPI(
         title="Lin's local stand-in Space", docs_url=None, redoc_url=None, openapi_url=None
     )
     app.include_router(desk.router())
+    app.mount("/v1", build_face(desk, key))
     # Fonts of the system: Gradio's own theme makes browsers load fonts from the internet.
     theme = gr.themes.Base(font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO_FONTS)
     whole = gr.mount_gradio_app(
@@ -39,7 +41,11 @@ def build_app() -> Door:
 
 def _blocks(desk: Desk) -> gr.Blocks:
     with gr.Blocks(title="Lin's local stand-in Space", analytics_enabled=False) as blocks:
-        gr.Markdown("# Lin's local stand-in Space")
+        gr.Markdown(
+            "# Lin's local stand-in Space\n"
+            "What Lin needs of models, done by rules, to try the product without one. The same at `/v1` in the shape "
+            "of the OpenAI API; `/_control/orders` takes orders for tests."
+        )
         add_write(desk)
         add_chat(desk)
         add_speak(desk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .orders import Desk
 
@@ -29,7 +29,14 @@ class Door:
             await self._let_in(scope, receive, send)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = asyncio.ensure_future(_run(self._app, scope, receive, send))
+        begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        stream = asyncio.ensure_future(_run(self._app, scope, receive, send_on))
         self._desk.under_way.add(stream)
         try:
             await asyncio.wait([stream])
@@ -38,9 +45,12 @@ class Door:
             raise
         finally:
             self._desk.under_way.discard(stream)
-        # Of an answer that ends without its end the server closes the connection.
         if not stream.cancelled():
             stream.result()
+        elif not begun:
+            # The server closes the connection of an answer that it has begun and that has no end.
+            promised = [(b"content-length", b"1")]
+            await send({"type": "http.response.start", "status": 200, "headers": promised})
 
 
 async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
