@@ -14,7 +14,7 @@ from ._signature import Return
 
 MAX_TEXT = 100_000
 """Longest text taken from a Space, in characters."""
-MAX_IMAGE_BYTES = 20 * 1024 * 1024
+MAX_FILE_BYTES = 20 * 1024 * 1024
 """Largest file taken from a Space."""
 
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -49,7 +49,7 @@ def read_output(value: object, returns: Sequence[Return]) -> Output:
     """The text and image of one answer, complete or partial; each None when there is none.
 
     With several texts, an output labelled like a post wins over unlabelled ones, and those over titles and
-    status lines. Raises SpaceAnswerUnusable when the text is longer than MAX_TEXT or the image larger than MAX_IMAGE_BYTES.
+    status lines. Raises SpaceAnswerUnusable when the text is longer than MAX_TEXT or the image larger than MAX_FILE_BYTES.
     """
     values = list(value) if isinstance(value, tuple) else [value]
     labels = [r.label for r in returns] if len(returns) == len(values) else [""] * len(values)
@@ -61,11 +61,21 @@ def read_output(value: object, returns: Sequence[Return]) -> Output:
             texts.append((_rank(label), text))
         image = image if image is not None else _find_image(part)
     best = min(texts, key=lambda ranked: ranked[0])[1] if texts else None
-    if isinstance(best, str) and len(best) > MAX_TEXT:
-        raise SpaceAnswerUnusable(
-            f"The Space's text has {len(best):,} characters; at most {MAX_TEXT:,} are taken."
-        )
-    return Output(best, image)
+    return Output(_short_enough(best) if isinstance(best, str) else best, image)
+
+
+def read_reply(value: object, returns: Sequence[Return]) -> str | None:
+    """The text of one answer of a chat, complete or partial.
+
+    Of a list of messages: what the assistant said since the last user, without what Gradio shows as thoughts. Raises
+    SpaceAnswerUnusable when the text is longer than MAX_TEXT.
+    """
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, list) and any(isinstance(i, Mapping) and "role" in i for i in part):
+            said = "\n\n".join(filter(None, map(_spoken, _since_the_user(part))))
+            return _short_enough(said) or None
+    text = read_output(value, returns).text
+    return text if isinstance(text, str) else None
 
 
 def image_mime(content: bytes) -> str:
@@ -82,9 +92,35 @@ def image_mime(content: bytes) -> str:
 
 
 def too_large() -> SpaceAnswerUnusable:
-    """The error for a file beyond MAX_IMAGE_BYTES."""
-    megabytes = MAX_IMAGE_BYTES // (1024 * 1024)
+    """The error for a file beyond MAX_FILE_BYTES."""
+    megabytes = MAX_FILE_BYTES // (1024 * 1024)
     return SpaceAnswerUnusable(f"The Space's file is larger than {megabytes} MB.")
+
+
+def _short_enough(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise SpaceAnswerUnusable(
+            f"The Space's text has {len(text):,} characters; at most {MAX_TEXT:,} are taken."
+        )
+    return text
+
+
+def _since_the_user(messages: Sequence[Any]) -> Sequence[Any]:
+    roles = [m.get("role") if isinstance(m, Mapping) else None for m in messages]
+    return messages[len(roles) - roles[::-1].index("user") :] if "user" in roles else messages
+
+
+def _spoken(message: object) -> str:
+    """What an assistant's message says: its content, or the text parts of it."""
+    if not isinstance(message, Mapping) or message.get("role") != "assistant":
+        return ""
+    metadata = message.get("metadata")
+    if isinstance(metadata, Mapping) and metadata.get("title"):
+        return ""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    texts = (text for part in parts if isinstance(text := _find_text(part), str))
+    return "\n".join(texts)
 
 
 def _rank(label: str) -> int:
@@ -100,10 +136,10 @@ def _find_text(value: object, depth: int = 0) -> str | RemoteFile | None:
     if depth > _DEEPEST:
         return None
     if isinstance(value, Mapping):
-        if _is_file(value):
+        if is_file(value):
             return _remote(value) if _has_ending(value, _TEXT_ENDINGS) else None
         # A gallery item is a picture with a caption; the caption is not the post.
-        keys = () if _is_file(value.get("image")) and "caption" in value else _TEXT_KEYS
+        keys = () if is_file(value.get("image")) and "caption" in value else _TEXT_KEYS
         return next((t for key in keys if (t := _find_text(value.get(key), depth + 1))), None)
     if isinstance(value, list | tuple):
         return _find_text_in_list(value, depth + 1)
@@ -126,7 +162,7 @@ def _find_image(value: object, depth: int = 0) -> RemoteFile | bytes | None:
     if depth > _DEEPEST:
         return None
     if isinstance(value, Mapping):
-        if _is_file(value):
+        if is_file(value):
             return None if _has_ending(value, _TEXT_ENDINGS) else _remote(value)
         values = (value.get(key) for key in _IMAGE_KEYS)
         return next((i for v in values if (i := _find_image(v, depth + 1)) is not None), None)
@@ -136,7 +172,7 @@ def _find_image(value: object, depth: int = 0) -> RemoteFile | bytes | None:
     return None
 
 
-def _is_file(value: object) -> bool:
+def is_file(value: object) -> bool:
     """Whether this is Gradio's FileData (`meta` since Gradio 4.20, `orig_name` and `url` before)."""
     return (
         isinstance(value, Mapping)
@@ -167,7 +203,7 @@ def _from_data_url(text: str) -> bytes | None:
     head, comma, _ = text[:64].partition(",")
     if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
         return None
-    if len(text) > MAX_IMAGE_BYTES * 4 // 3 + 128:
+    if len(text) > MAX_FILE_BYTES * 4 // 3 + 128:
         raise too_large()
     try:
         return base64.b64decode(text[len(head) + 1 :], validate=True)

@@ -1,14 +1,13 @@
-"""One call of a Space in a thread of its own: connect, submit, follow, read the answer."""
+"""One call of a Space in a thread of its own: connect, ask, follow, read the answer."""
 
 from __future__ import annotations
 
 import threading
-import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from backend.core.errors import (
     GenerationCanceled,
@@ -19,43 +18,50 @@ from backend.core.errors import (
 )
 from backend.core.models import Progress
 
-from ._answers import MAX_IMAGE_BYTES, Output, RemoteFile, image_mime, read_output, too_large
-from ._signature import Endpoint, find_endpoint
+from ._answers import MAX_FILE_BYTES, RemoteFile, too_large
+from ._signature import Endpoint
+from ._stream import Job, Update
 from ._troubles import Trouble
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
-"""Longest silence accepted from a Space; Gradio sends a heartbeat every 15 s while a job waits or runs."""
-_POLL_SECONDS = 0.02
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.25, 5.0
 
-_NO_NEWS = ("STARTING", "JOINING_QUEUE", "SENDING_DATA", "FINISHED")  # gradio_client.utils.Status
+T = TypeVar("T")
+Fetch = Callable[[RemoteFile], bytes]
+"""Reads a file through the Space that named it, never more than MAX_FILE_BYTES."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """A Space's answer: `text` as it came (None without one), the image's bytes with their real MIME type."""
+class Ask(Generic[T]):
+    """What one kind of model wants of a Space; the functions run in the call's thread and may raise SpaceAnswerUnusable.
 
-    text: str | None
-    image: bytes | None = None
-    image_mime: str | None = None
+    `find` picks the endpoint from the dict of `view_api`, `arguments` gives values by parameter name, `read` makes
+    the result of the answer, `partial` the text so far of a partial answer.
+    """
+
+    find: Callable[[object], Endpoint]
+    arguments: Callable[[Endpoint], Mapping[str, Any]]
+    read: Callable[[object, Endpoint, Fetch], T]
+    partial: Callable[[object, Endpoint], str | None] = lambda output, endpoint: None
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """The result of a call that ended well."""
+
+    result: T
 
 
 class Lender(Protocol):
-    """Who lends connected clients to calls, and knows what their errors mean."""
+    """Who lends the connected client to calls, and knows what their errors mean."""
 
     name: str
 
-    def borrow(self) -> tuple[Any, bool]:
-        """A gradio_client.Client for one call, and whether it was used before. Blocks; raises anything."""
+    def borrow(self, given_up: threading.Event) -> tuple[Any, bool]:
+        """A connected client, and whether calls used it before. Blocks; raises anything."""
         ...
 
-    def give_back(self, client: Any) -> None:
-        """Take back a client whose call ended well."""
-        ...
-
-    def forget_idle(self) -> None:
-        """Drop the clients that wait for another call."""
+    def forget(self, client: Any) -> None:
+        """Lend this client no more."""
         ...
 
     def judge(self, error: BaseException) -> Trouble:
@@ -63,29 +69,22 @@ class Lender(Protocol):
         ...
 
 
-class Call:
+class Call(Generic[T]):
     """One call of a Space, worked on in its own thread; its events are read by the caller's."""
 
-    def __init__(
-        self,
-        space: Lender,
-        preferred: Sequence[str],
-        arguments: Callable[[Endpoint], Mapping[str, Any]],
-        *,
-        want_image: bool,
-    ) -> None:
+    def __init__(self, space: Lender, ask: Ask[T]) -> None:
         self._space = space
-        self._preferred = preferred
-        self._arguments = arguments
-        self._want_image = want_image
-        self._events: SimpleQueue[Progress | Result | SpaceError] = SimpleQueue()
+        self._ask = ask
+        self._events: SimpleQueue[Progress | Done[T] | SpaceError] = SimpleQueue()
         self._given_up = threading.Event()
         self._asleep_because: str | None = None
+        self._job: Job | None = None
+        self._text: str | None = None
         self.connecting = True
 
     # ------------------------------------------------------------------------ the caller's side
 
-    def next_event(self, seconds: float) -> Progress | Result | SpaceError | None:
+    def next_event(self, seconds: float) -> Progress | Done[T] | SpaceError | None:
         """The next thing that happened, None when nothing did within `seconds`."""
         try:
             return self._events.get(timeout=max(seconds, 0.001))
@@ -93,8 +92,11 @@ class Call:
             return None
 
     def give_up(self) -> None:
-        """Let the call's thread cancel what still runs and end. Harmless when it has ended."""
+        """Cancel what still runs, without waiting for it. Harmless when the call has ended."""
         self._given_up.set()
+        job = self._job
+        if job is not None:
+            threading.Thread(target=job.stop, name="space-cancel", daemon=True).start()
 
     def late(self, deadline_seconds: float) -> SpaceError:
         """The error for a deadline that passed, depending on how far the call came."""
@@ -113,7 +115,7 @@ class Call:
         pause = _FIRST_RETRY_SECONDS
         while not self._given_up.is_set():
             try:
-                self._events.put(self._attempt())
+                self._events.put(Done(self._attempt()))
                 return
             except Exception as error:
                 trouble = self._space.judge(error)
@@ -130,97 +132,59 @@ class Call:
             self._given_up.wait(pause)
             pause = min(pause * 1.5, _LONGEST_RETRY_SECONDS)
 
-    def _attempt(self) -> Result:
-        client, used = self._space.borrow()
+    def _attempt(self, *, again: bool = True) -> T:
+        client, used = self._space.borrow(self._given_up)
         try:
-            endpoint = find_endpoint(
-                client.view_api(print_info=False, return_format="dict"), self._preferred
-            )
-            values = endpoint.positional(self._arguments(endpoint))
-            job = client.submit(*values, api_name=endpoint.name)
-            output = self._follow(job, endpoint)
-            result = self._collect(client, output)
-        except Exception as error:
-            _discard(client)
-            # A client kept from earlier may know a Space that restarted or changed since: once more with a new one.
-            self._space.forget_idle()
-            if used and self.connecting and not isinstance(error, SpaceError):
-                return self._attempt()
+            endpoint = self._ask.find(client.view_api(print_info=False, return_format="dict"))
+            values = endpoint.positional(self._ask.arguments(endpoint))
+            output = self._run(Job(client, endpoint.name, values), endpoint)
+            return self._ask.read(output, endpoint, lambda file: self._fetch(client, file))
+        except GenerationCanceled:
             raise
-        self._space.give_back(client)
-        return result
+        except Exception as error:
+            # A client kept from earlier may know a Space that restarted or changed since: once more with a new one.
+            self._space.forget(client)
+            if used and again and self.connecting and not isinstance(error, SpaceError):
+                return self._attempt(again=False)
+            raise
 
-    def _follow(self, job: Any, endpoint: Endpoint) -> Output:
-        """Wait for the job's end, reporting position and partial text on the way."""
-        seen, text = 0, None
-        while not job.done():
-            if self._given_up.wait(_POLL_SECONDS):
-                self._cancel(job)
+    def _run(self, job: Job, endpoint: Endpoint) -> object:
+        """Follow the job to its end, reporting position and partial text the moment they come."""
+
+        def report(update: Update) -> None:
+            self.connecting = False
+            if update.has_output:
+                self._text = self._ask.partial(update.output, endpoint) or self._text
+            text = self._text if update.state == "running" else None
+            self._events.put(Progress(update.state, update.queue_position, text))
+
+        job.join()
+        if job.accepted:
+            self.connecting = False
+        self._job = job
+        try:
+            if (
+                self._given_up.is_set()
+            ):  # while the Space took the job: nobody else could stop it then
+                job.stop()
                 raise GenerationCanceled("The call was given up.")
-            if job.communicator.event_id is None:
-                continue  # the Space has not accepted the job yet
-            self.connecting = False
-            status, outputs = job.status(), job.outputs()
-            if status.code.name in _NO_NEWS:
-                continue
-            if status.code.name == "IN_QUEUE":
-                self._events.put(Progress("queued", queue_position=status.rank))
-                continue
-            if len(outputs) > seen:
-                seen = len(outputs)
-                partial = read_output(outputs[-1], endpoint.returns).text
-                text = partial if isinstance(partial, str) else text
-            self._events.put(Progress("running", text=text))
-        if job.communicator.event_id is not None:
-            self.connecting = False
-        return read_output(job.result(timeout=0), endpoint.returns)
-
-    def _cancel(self, job: Any) -> None:
-        """Tell the Space to stop, once it has accepted the job: before, it would not know what to stop."""
-        patience = time.monotonic() + CONNECT_SECONDS
-        while job.communicator.event_id is None and not job.done() and time.monotonic() < patience:
-            threading.Event().wait(_POLL_SECONDS)
-        job.cancel()
-
-    def _collect(self, client: Any, output: Output) -> Result:
-        text = output.text
-        if isinstance(text, RemoteFile):
-            text = self._fetch(client, text).decode("utf-8", "replace")
-            text = read_output(text, ()).text  # the limit on texts holds here too
-        if not self._want_image or output.image is None:
-            return Result(text if isinstance(text, str) else None)
-        image = (
-            self._fetch(client, output.image)
-            if isinstance(output.image, RemoteFile)
-            else output.image
-        )
-        return Result(text if isinstance(text, str) else None, image, image_mime(image))
+            return job.follow(report)
+        finally:
+            self._job = None
 
     def _fetch(self, client: Any, file: RemoteFile) -> bytes:
-        """Read a file through the Space, without redirects, never more than MAX_IMAGE_BYTES."""
-        import httpx
-
+        """Read a file through the Space, without redirects, never more than MAX_FILE_BYTES."""
         url = client.src_prefixed + "file=" + urllib.parse.quote(file.path, safe="/")
         content = bytearray()
-        with httpx.stream(
-            "GET", url, headers=client.headers, cookies=client.cookies, timeout=READ_SECONDS
-        ) as answer:
+        with client.http.stream("GET", url) as answer:
             if answer.status_code != 200:
                 raise SpaceAnswerUnusable(
                     f"The Space does not hand out the file it named (HTTP {answer.status_code})."
                 )
             for piece in answer.iter_bytes():
                 content += piece
-                if len(content) > MAX_IMAGE_BYTES:
+                if len(content) > MAX_FILE_BYTES:
                     raise too_large()
                 if self._given_up.is_set():
                     raise GenerationCanceled("The call was given up.")
         return bytes(content)
-
-
-def _discard(client: Any) -> None:
-    """Let go of a client after trouble, and end its threads that wait for messages nobody will send."""
-    with client.pending_lock:
-        waiting = list(client.pending_messages_per_event.values())
-    for messages in waiting:
-        messages.append(None)  # gradio_client's own sign for "the stream has ended"

@@ -1,12 +1,11 @@
-"""Calls Gradio Spaces through gradio_client: connects, follows a job, keeps the deadline, translates errors.
+"""Calls Gradio Spaces: connects with gradio_client, keeps the deadline, translates errors.
 
-This is the only module that imports gradio_client, and only inside functions: it costs 30 MB and 0.2 s
-that a web process without generations does not pay.
+gradio_client is imported only inside functions, here and in `_stream.py`: it costs 30 MB and 0.2 s that a web process
+without generations does not pay.
 
-Threads: each call runs in one daemon thread; its caller never blocks on the Space, so a hanging Space cannot
-break the deadline or hold up the exit of the process. gradio_client adds four threads while a job runs. A call that
-is given up cancels its job, after which a healthy Space closes the stream and all five end. Of a Space that does not
-react, the thread reading the stream remains until the Space sends nothing for READ_SECONDS or closes.
+Threads: each call runs in one daemon thread; its caller never blocks on the Space, so a hanging Space cannot break the
+deadline or hold up the exit of the process. A call that is given up gets a second one, which tells the Space to stop and
+ends the stream; both end then, whatever the Space does.
 """
 
 from __future__ import annotations
@@ -14,28 +13,28 @@ from __future__ import annotations
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from backend.core.errors import GenerationCanceled, SpaceAnswerUnusable, SpaceError
 from backend.core.models import Progress
 
-from ._call import CONNECT_SECONDS, READ_SECONDS, Call, Result
-from ._signature import Endpoint
+from ._call import Ask, Call, Done
+from ._stream import CONNECT_SECONDS, READ_SECONDS
 from ._troubles import Trouble, judge
 
 _CANCELED_POLL_SECONDS = 0.1
 _WAKING_AFTER_SECONDS = 1.0
-_IDLE_CLIENTS, _IDLE_SECONDS = 4, 300.0
+_IDLE_SECONDS = 300.0
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+T = TypeVar("T")
 
 
 def connect(space: str, token: str | None) -> Any:
     """A connected gradio_client.Client for `space` (owner/name or URL), quiet, without downloads or telemetry.
 
+    Its `http` is the httpx.Client for everything after connecting; it closes with the last use of the client.
     Blocks as long as the Space's servers let it. Raises whatever gradio_client, huggingface_hub and httpx raise,
     and SpaceAnswerUnusable for a Gradio app older than 4.
     """
@@ -66,12 +65,14 @@ def connect(space: str, token: str | None) -> Any:
         download_files=False,
         httpx_kwargs={"timeout": httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)},
     )
-    if (
-        client.protocol == "sse"
-    ):  # Gradio 4.0: gradio_client sets the time-out itself and trips over ours
-        client.httpx_kwargs.pop("timeout", None)
-    # Its thread pools are joined when the interpreter exits, so that one hanging Space would keep a worker alive.
-    client.executor = client.helper_executor = client.stream_executor = _DaemonThreads()
+    client.http = httpx.Client(
+        headers=client.headers,
+        cookies=client.cookies,
+        verify=client.ssl_verify,
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=10),
+    )
+    weakref.finalize(client, client.http.close)
     return client
 
 
@@ -94,8 +95,8 @@ def shown(space: str) -> str:
 class GradioSpace:
     """One Space, `owner/name` on Hugging Face or the http(s) URL of any Gradio app. Safe to share among threads.
 
-    Connected clients are kept and lent to one call at a time: Gradio cancels all calls of a session at once, and a
-    client is a session. After an error the client is dropped, so the next call discovers the signature again.
+    One connected client serves all calls, each in a session of its own. After an error it is dropped, so the next
+    call discovers the signature again.
     """
 
     def __init__(
@@ -112,30 +113,29 @@ class GradioSpace:
         self._space = space
         self._token = token
         self._connect = connect
-        self._idle: list[tuple[float, Any]] = []
-        self._lock = threading.Lock()
+        self._client: Any = None
+        self._last_use = 0.0
+        self._connecting = threading.Lock()
 
     def __repr__(self) -> str:
         return f"GradioSpace({self.name!r})"
 
     def run(
         self,
-        preferred: Sequence[str],
-        arguments: Callable[[Endpoint], Mapping[str, Any]],
+        ask: Ask[T],
         *,
-        want_image: bool,
         on_progress: Callable[[Progress], None],
         canceled: Callable[[], bool],
         deadline_seconds: float,
-    ) -> Result:
-        """Call the endpoint that `find_endpoint(…, preferred)` picks with `arguments(endpoint)` by parameter name.
+    ) -> T:
+        """Call the endpoint that `ask` finds, and return what it reads in the answer.
 
         `on_progress` runs in the caller's thread, only when something changed; `canceled` is asked every 0.1 s.
         Raises SpaceUnavailable, SpaceTimedOut, SpaceFailed, SpaceAnswerUnusable, GenerationCanceled; also what
         `on_progress` and `canceled` raise, after giving up the call.
         """
         started = time.monotonic()
-        call = Call(self, preferred, arguments, want_image=want_image)
+        call = Call(self, ask)
         threading.Thread(target=call.work, name="space-call", daemon=True).start()
         last: Progress | None = None
         asked = float("-inf")
@@ -155,57 +155,41 @@ class GradioSpace:
                     event = Progress("waking")
                 if isinstance(event, SpaceError):
                     raise event
-                if isinstance(event, Result):
-                    return event
+                if isinstance(event, Done):
+                    return event.result
                 if event is not None and event != last:
                     last = event
                     on_progress(event)
         finally:
             call.give_up()
 
-    def borrow(self) -> tuple[Any, bool]:
-        """A client for one call, and whether it was used before. Blocks; raises what `connect` raises."""
-        with self._lock:
-            fresh_enough = time.monotonic() - _IDLE_SECONDS
-            self._idle = [(since, client) for since, client in self._idle if since > fresh_enough]
-            if self._idle:
-                return self._idle.pop()[1], True
-        return self._connect(self._space, self._token), False
+    def borrow(self, given_up: threading.Event) -> tuple[Any, bool]:
+        """The connected client, and whether calls used it before. Blocks; raises what `connect` raises.
 
-    def give_back(self, client: Any) -> None:
-        """Keep a client whose call ended well, for the next call."""
-        with self._lock:
-            if len(self._idle) < _IDLE_CLIENTS:
-                self._idle.append((time.monotonic(), client))
+        One call at a time connects; the others wait for its client until they are given up.
+        """
+        while not self._connecting.acquire(timeout=_CANCELED_POLL_SECONDS):
+            if given_up.is_set():
+                raise GenerationCanceled("The call was given up.")
+        try:
+            now = time.monotonic()
+            used = self._client is not None and now - self._last_use < _IDLE_SECONDS
+            if not used:
+                self._client = None
+                self._client = self._connect(self._space, self._token)
+            self._last_use = time.monotonic()
+            return self._client, used
+        finally:
+            self._connecting.release()
 
-    def forget_idle(self) -> None:
-        """Drop the clients that wait for a call, so that the next call discovers the Space anew."""
-        with self._lock:
-            self._idle.clear()
+    def forget(self, client: Any) -> None:
+        """Drop this client after trouble, so that the next call discovers the Space anew."""
+        if self._client is client:
+            self._client = None
 
     def judge(self, error: BaseException) -> Trouble:
         """What went wrong, in our words, without the token."""
         return judge(error, self._space, self.name, self._token)
-
-
-class _DaemonThreads(Executor):
-    """An executor without a pool: each task has a daemon thread that ends with it."""
-
-    def submit(self, fn: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        future: Future[_R] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:  # handed on, as every executor does
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        threading.Thread(target=run, name="space-job", daemon=True).start()
-        return future
 
 
 def _is_url(space: str) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from backend.core.errors import SpaceAnswerUnusable
 
-Kind = Literal["text", "message", "number", "boolean", "other"]
+Kind = Literal["text", "message", "json", "table", "chat", "number", "boolean", "other"]
 
+_KINDS: Mapping[str, Kind] = {
+    "multimodaltextbox": "message", "json": "json", "api": "json", "dataframe": "table", "chatbot": "chat",
+}  # fmt: skip
 # Endpoints that Gradio's own parts add beside the one that does the work.
 _HELPERS = re.compile(
     r"^/(_|flag|clear|undo|retry|stop|like|lambda|vote|load|update|reset|toggle|delete|save|show)"
@@ -21,7 +24,10 @@ _LIMITS = re.compile(r"between (-?\d+(?:\.\d+)?) and (-?\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One input. `message` is a text with files (MultimodalTextbox); `choices` is empty when any value goes."""
+    """One input. `message` is a text with files (MultimodalTextbox), `chat` the messages of a Chatbot, `table` a Dataframe.
+
+    `choices` is empty when any value goes. `schema` is its JSON schema as Gradio tells it.
+    """
 
     name: str
     label: str
@@ -31,6 +37,7 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     lowest: float | None = None
     highest: float | None = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def takes_free_text(self) -> bool:
@@ -68,10 +75,21 @@ class Endpoint:
         return [values.get(p.name, p.default) for p in self.parameters]
 
 
-def find_endpoint(info: object, preferred: Sequence[str]) -> Endpoint:
-    """The endpoint to call: the first of `preferred` that takes text, else the first named one that does.
+def takes_text(endpoint: Endpoint) -> bool:
+    """Whether any text can be said to this endpoint, and something comes back."""
+    return bool(endpoint.returns) and any(p.takes_free_text for p in endpoint.parameters)
 
-    Raises SpaceAnswerUnusable when no named endpoint takes text.
+
+def find_endpoint(
+    info: object,
+    preferred: Sequence[str],
+    *suits: Callable[[Endpoint], bool],
+    wanted: str = "takes text",
+) -> Endpoint:
+    """The endpoint to call: the first of `preferred` that suits, else the first named one that does.
+
+    Of several conditions (`takes_text` without any) the first that some endpoint meets decides. Raises
+    SpaceAnswerUnusable when none is met, saying that no endpoint does what is `wanted`.
     """
     named = info.get("named_endpoints") if isinstance(info, Mapping) else None
     endpoints = [
@@ -79,20 +97,15 @@ def find_endpoint(info: object, preferred: Sequence[str]) -> Endpoint:
         for name, told in (named or {}).items()
         if isinstance(name, str) and isinstance(told, Mapping)
     ]
-    usable = {
-        endpoint.name: endpoint
-        for endpoint in endpoints
-        if endpoint.returns and any(p.takes_free_text for p in endpoint.parameters)
-    }
-    for name in preferred:
-        if name in usable:
-            return usable[name]
-    others = [endpoint for name, endpoint in usable.items() if not _HELPERS.match(name)]
-    if others:
-        return others[0]
+    for suit in suits or (takes_text,):
+        usable = {endpoint.name: endpoint for endpoint in endpoints if suit(endpoint)}
+        likely = [usable[name] for name in preferred if name in usable]
+        others = [endpoint for name, endpoint in usable.items() if not _HELPERS.match(name)]
+        if likely or others:
+            return (likely or others)[0]
     known = ", ".join(endpoint.name for endpoint in endpoints[:10]) or "none"
     raise SpaceAnswerUnusable(
-        f"The Space has no named endpoint that takes text (its endpoints: {known})."
+        f"The Space has no named endpoint that {wanted} (its endpoints: {known})."
     )
 
 
@@ -123,12 +136,14 @@ def _parameter(number: int, told: Mapping[str, Any]) -> Parameter:
         choices=tuple(choices) if isinstance(choices, list) else (),
         lowest=lowest,
         highest=highest,
+        schema=schema,
     )
 
 
 def _kind(schema: Mapping[str, Any], component: str) -> Kind:
-    if component.casefold() == "multimodaltextbox":
-        return "message"
+    by_component = _KINDS.get(component.casefold())
+    if by_component:
+        return by_component
     match schema.get("type"):
         case "string":
             return "text"

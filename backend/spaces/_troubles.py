@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 import socket
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
 from backend.core.errors import SpaceAnswerUnusable, SpaceError, SpaceFailed, SpaceUnavailable
@@ -22,6 +21,22 @@ _PATH = re.compile(r"(?<![\w<])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+){2,}[/\\]?")
 _SECRET = re.compile(
     r"\b(?:hf|sk|pk|ghp|gho|xox[abp])[_-][A-Za-z0-9_-]{8,}|\bBearer\s+\S+|\b[A-Za-z0-9+_=-]{32,}"
 )
+
+
+class AppFailed(Exception):
+    """The app behind a Space reported an error: its own words, None when it keeps them to itself."""
+
+    def __init__(self, said: object) -> None:
+        super().__init__()
+        self.said = said
+
+
+class QueueFull(Exception):
+    """The Space takes no more jobs."""
+
+
+class StreamEnded(Exception):
+    """The Space stopped telling about a job before the job's end."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +66,21 @@ def judge(error: BaseException, space: str, name: str, token: str | None) -> Tro
     """
     if isinstance(error, SpaceError):
         return Trouble(error)
-    if isinstance(error, CancelledError):  # gradio_client's way to say that the stream ended
-        return _lost(name)
-    # By name, because httpx and httpx2 (huggingface_hub's) are twins, and only _gradio.py imports gradio_client.
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & {"AppError", "ValidationError"}:
-        return _of_the_app(clean_message(error, token), name)
+    match error:
+        case StreamEnded():
+            return Trouble(SpaceUnavailable(f"The Space {name} closed the connection."), True)
+        case AppFailed():
+            return _of_the_app(clean_message(error.said, token), name)
+        case QueueFull():
+            return _final(f"The Space {name} is busy: its queue is full.")
+    # By name, because httpx and httpx2 (huggingface_hub's) are twins, and gradio_client is imported late.
+    return _of_a_library(error, {kind.__name__ for kind in type(error).__mro__}, space, name)
+
+
+def _of_a_library(error: BaseException, kinds: set[str], space: str, name: str) -> Trouble:
     if "AuthenticationError" in kinds:
         return _final(f"The Space {name} asks for a login that Lin does not have.")
-    if kinds & {"QueueError", "TooManyRequestsError"}:
+    if "TooManyRequestsError" in kinds:
         return _final(f"The Space {name} is busy: its queue is full.")
     if "HfHubHTTPError" in kinds:
         return _of_the_hub(_status(error), name)
@@ -73,7 +94,7 @@ def judge(error: BaseException, space: str, name: str, token: str | None) -> Tro
 
 
 def _of_the_app(said: str, name: str) -> Trouble:
-    if not said or "verbose error reporting" in said:
+    if not said:
         return Trouble(SpaceFailed(f"The Space {name} reported an error without a message."))
     return Trouble(SpaceFailed(f"The Space {name} reported: {said}"))
 
@@ -87,15 +108,13 @@ def _status(error: BaseException) -> int:
 
 
 def _of_words(error: BaseException, space: str, name: str) -> Trouble:
-    """gradio_client tells the rest only by the sentence in a ValueError (or a KeyError for a message it does not know)."""
+    """gradio_client tells the rest only by the sentence in a ValueError."""
     words = str(error)
     state = _INVALID_STATE.search(words)
     if state:
         stage = state[1].replace("_", " ").casefold()
         problem = f"The Space {name} does not run (state: {stage}); its owner has to restart it."
         return _final(problem)
-    if "unexpected_error" in words or "Server stopped" in words:
-        return _lost(name)
     if "Could not f" in words or "Could not get Gradio config" in words or "JSON" in repr(error):
         return _probe(space, name)
     kind = type(error).__name__
@@ -147,7 +166,3 @@ def _of_the_hub(status: int, name: str) -> Trouble:
         f"Hugging Face shows no Space {name} (HTTP {status}): check its name, "
         "and HUGGING_KEY if it is private."
     )
-
-
-def _lost(name: str) -> Trouble:
-    return Trouble(SpaceUnavailable(f"The Space {name} closed the connection."), True)

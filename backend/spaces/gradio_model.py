@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from backend.core.errors import SpaceAnswerUnusable
 from backend.core.models import ChatRequest, Progress, Spoken, WriteRequest, Written
 
+from .embedding import EmbeddingSpace
+from .mentor import MentorSpace
+from .voice import VoiceSpace
 from .writer import WriterSpace
 
 
@@ -15,6 +17,12 @@ class GradioModel:
 
     def __init__(self, space: str, *, token: str | None = None) -> None:
         self._writer = WriterSpace(space, token=token)
+        self._mentor = MentorSpace(space, token=token)
+        self._voice = VoiceSpace(space, token=token)
+        self._embedding = EmbeddingSpace(space, token=token)
+
+    def __repr__(self) -> str:
+        return f"GradioModel({self.space!r})"
 
     @property
     def space(self) -> str:
@@ -46,7 +54,12 @@ class GradioModel:
         deadline_seconds: float,
     ) -> str:
         """See `core.models.Model.chat`."""
-        raise SpaceAnswerUnusable(f"The Space {self.space} does not chat.")
+        return self._mentor.chat(
+            request,
+            on_progress=on_progress,
+            canceled=canceled,
+            deadline_seconds=deadline_seconds,
+        )
 
     def speak(
         self,
@@ -57,8 +70,10 @@ class GradioModel:
         deadline_seconds: float,
     ) -> Spoken:
         """See `core.models.Model.speak`."""
-        raise SpaceAnswerUnusable(f"The Space {self.space} does not speak.")
+        return self._voice.speak(
+            text, voice=voice, canceled=canceled, deadline_seconds=deadline_seconds
+        )
 
     def embed(self, texts: Sequence[str], *, deadline_seconds: float) -> list[list[float]]:
         """See `core.models.Model.embed`."""
-        raise SpaceAnswerUnusable(f"The Space {self.space} does not embed.")
+        return self._embedding.embed(texts, deadline_seconds=deadline_seconds)

@@ -6,8 +6,10 @@ import pytest
 
 from backend.core.errors import SpaceAnswerUnusable
 from backend.core.models import WriteRequest
+from backend.spaces._roles import clean_text
 from backend.spaces._signature import find_endpoint
-from backend.spaces.writer import arguments, clean_text, prompt
+from backend.spaces.prompting import prompt
+from backend.spaces.writer import arguments
 
 REQUEST = WriteRequest(
     title="Bridges of Lyon",
