@@ -114,18 +114,9 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             "a new source shows its articles within seconds; others come when they are due",
             "sources",
         ),
-        Job(
-            index_passages.run,
-            30,
-            "the mentor is asked about an article a moment after it came",
-            "passages",
-        ),
+        Job(index_passages.run, 30, "an article is asked about a moment after it came", "passages"),
         Job(read_documents.run, 30, "the same of a document", "documents"),
-        Job(
-            embed_passages.run,
-            5,
-            "words find a passage meanwhile; without a model this asks nothing",
-        ),
+        Job(embed_passages.run, 5, "words find a passage meanwhile; without a model it rests"),
         Job(
             fill_occurrences.run,
             30,
@@ -140,7 +131,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job(renew_leases.run, lease / 4, "three tries before a lease ends"),
         Job(
             mark_missed.run, 30, "a full worker claims nothing, and lateness is a rule all the same"
-        ),
+        ),  # fmt: skip
         Job(send_heartbeat.run, 5, "readiness tells within a minute that the last worker died"),
         Job(
             open_occurrences.run,
