@@ -169,7 +169,7 @@ def build_worker(
     )  # fmt: skip
     return WorkerServices(
         settings, supabase, name, stopping, clock, dispatcher,
-        SourceFetcher(supabase.service.sources, _public_door(settings), Reader(), settings.source_interval_seconds),
+        SourceFetcher(supabase.service.sources, _public_door(settings), Reader(), settings.source_interval_seconds, stopping),
         MediaChecker(supabase.service.media, Inspector()),
         Indexer(supabase.service.passages, detect_language, stopping),
         DocumentIndexer(supabase.service.passages, supabase.service.media, read_document, detect_language, stopping),
@@ -210,7 +210,7 @@ def _redirect_uri(settings: Settings, platform: str) -> str:
 
 
 def _public_door(settings: Settings) -> PublicHttp:
-    return PublicHttp(settings.fetch_private_origins)
+    return PublicHttp(settings.fetch_private_origins, contact=settings.public_url)
 
 
 def _model(settings: Settings, space: str | None) -> Model | None:

@@ -200,7 +200,17 @@ class TooLarge(FetchError):
 
 
 class FetchFailed(FetchError):
-    """The server did not give it to us: status, redirects, time-out, unreachable."""
+    """The server did not give it to us: status, redirects, time-out, unreachable.
+
+    `status` is what it answered with, None where it did not answer; `retry_after_seconds` how long it asked to wait.
+    """
+
+    def __init__(
+        self, message: str, status: int | None = None, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnreadableSource(LinError):

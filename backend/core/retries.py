@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 FIRST_STEP_SECONDS = 30.0
 LONGEST_STEP_SECONDS = 3600.0
 LONGEST_HINT_SECONDS = 24 * 3600.0
+LONGEST_FETCH_SECONDS = 7 * 24 * 3600
 
 
 def retry_delay(
@@ -29,11 +30,11 @@ def retry_delay(
     return max(own, floor * (1 + draw.random() / 10))
 
 
-def next_fetch_delay(interval_seconds: int, failures: int) -> int:
-    """Seconds until a source is read again: the interval, doubled with every failure in a row, up to a day."""
-    return int(
-        min(interval_seconds * 2 ** min(failures, 10), max(LONGEST_HINT_SECONDS, interval_seconds))
-    )
+def next_fetch_delay(interval_seconds: int, failures: int, draw: random.Random) -> int:
+    """Seconds until a source is read again: the interval, doubled with every failure in a row, up to a week; and up to a
+    tenth more, so that what was added at once is not read at once for ever."""
+    longest = max(LONGEST_FETCH_SECONDS, interval_seconds)
+    return int(min(interval_seconds * 2 ** min(failures, 30), longest) * (1 + draw.random() / 10))
 
 
 def moment_of_answer(date: str | None, otherwise: datetime) -> datetime:

@@ -6,6 +6,7 @@ import ipaddress
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,11 +17,13 @@ from urllib3.util import Url, parse_url
 
 from backend.core.errors import AddressRefused, FetchFailed, TooLarge
 from backend.core.ports import Fetched
+from backend.core.retries import moment_of_answer, retry_after_seconds
 
 from .mishaps import what_happened
 from .wire import (
     FAULTS,
     KEEP_SECONDS,
+    USER_AGENT,
     Exchange,
     WatchedAdapter,
     WatchedPools,
@@ -48,7 +51,8 @@ class PublicHttp:
     answers differently the second time (DNS rebinding) gains nothing. Any port is allowed: what is reachable
     on a public address is public. `private_origins` ("http://127.0.0.1:15460") are let through whatever their
     address is; for development only. Looking up a name is the one step that the deadline cannot cut short;
-    the system's resolver gives up by itself.
+    the system's resolver gives up by itself. `contact` is an address at which whoever runs a server finds out who
+    reads it; it stands in the User-Agent.
     """
 
     def __init__(
@@ -57,10 +61,12 @@ class PublicHttp:
         *,
         connect_timeout: float = 5.0,
         tls: ssl.SSLContext | None = None,
+        contact: str | None = None,
     ) -> None:
         self._private_origins = frozenset(_origin(parse_url(one)) for one in private_origins)
         self._connect_timeout = connect_timeout
         self._tls = tls or tls_context()
+        self._user_agent = f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
 
     def fetch(
         self,
@@ -154,6 +160,7 @@ class PublicHttp:
     def _session(self) -> WatchedSession:
         # A session per fetch: nothing is carried over from one user's address to the next.
         session = WatchedSession()
+        session.headers["User-Agent"] = self._user_agent
         session.mount("https://", _FilteredAdapter(self._tls, https=True))
         session.mount("http://", _FilteredAdapter(self._tls, https=False))
         for origin in self._private_origins:
@@ -195,12 +202,28 @@ def _judged(
         # Its Content-Length is that of the unchanged content, which does not follow.
         return Fetched(status, str(response.url), response.headers, b"")
     if not 200 <= status < 300:
-        raise FetchFailed(f"{host} answered with status {status} instead of the content.")
+        raise FetchFailed(_in_words(host, status), status, _asked_to_wait(response))
     length = response.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > exchange.most:
         raise _too_large(host, exchange)
     body = read_body(response.raw, exchange)
     return Fetched(status, str(response.url), response.headers, body)
+
+
+def _in_words(host: str, status: int) -> str:
+    words = {
+        401: f"{host} gives this to signed-in readers only; Lin cannot sign in there",
+        403: f"{host} does not let Lin read this",
+        404: f"There is nothing at this address of {host} any more",
+        410: f"{host} says that this is gone for good",
+        429: f"{host} wants to be asked less often; Lin waits",
+    }.get(status)
+    return f"{words} (status {status})." if words else f"{host} answered with status {status} instead of the content."  # fmt: skip
+
+
+def _asked_to_wait(response: requests.Response) -> float | None:
+    now = moment_of_answer(response.headers.get("Date"), datetime.now(UTC))
+    return retry_after_seconds(response.headers.get("Retry-After"), now)
 
 
 def _origin(parts: Url) -> str:

@@ -46,7 +46,7 @@ PublicSlotMode: TypeAlias = Literal["queue", "generate"]
 
 PublicSourceKind: TypeAlias = Literal["feed", "page"]
 
-PublicSourceStatus: TypeAlias = Literal["waiting", "ok", "failing"]
+PublicSourceStatus: TypeAlias = Literal["waiting", "ok", "failing", "gone"]
 
 PublicSpeechState: TypeAlias = Literal["speaking", "ready", "failed"]
 
@@ -1033,6 +1033,7 @@ class PublicSources(BaseModel):
     error: Optional[str] = Field(alias="error")
     etag: Optional[str] = Field(alias="etag")
     failures: int = Field(alias="failures")
+    host: str = Field(alias="host")
     id: uuid.UUID = Field(alias="id")
     kind: PublicSourceKind = Field(alias="kind")
     last_fetched_at: Optional[datetime.datetime] = Field(alias="last_fetched_at")
@@ -1049,6 +1050,7 @@ class PublicSourcesInsert(TypedDict):
     error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
     etag: NotRequired[Annotated[Optional[str], Field(alias="etag")]]
     failures: NotRequired[Annotated[int, Field(alias="failures")]]
+    host: NotRequired[Annotated[str, Field(alias="host")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     kind: NotRequired[Annotated[PublicSourceKind, Field(alias="kind")]]
     last_fetched_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_fetched_at")]]
@@ -1065,6 +1067,7 @@ class PublicSourcesUpdate(TypedDict):
     error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
     etag: NotRequired[Annotated[Optional[str], Field(alias="etag")]]
     failures: NotRequired[Annotated[int, Field(alias="failures")]]
+    host: NotRequired[Annotated[str, Field(alias="host")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     kind: NotRequired[Annotated[PublicSourceKind, Field(alias="kind")]]
     last_fetched_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_fetched_at")]]

@@ -495,14 +495,14 @@ isOneToOne: false
                   ]
                 },"sources": {
                   Row: {
-                    "category": string | null,"created_at": string,"error": string | null,"etag": string | null,"failures": number,"id": string,"kind": Database["public"]['Enums']["source_kind"],"last_fetched_at": string | null,"last_modified": string | null,"next_fetch_at": string,"status": Database["public"]['Enums']["source_status"],"title": string | null,"url": string,"user_id": string
+                    "category": string | null,"created_at": string,"error": string | null,"etag": string | null,"failures": number,"host": string,"id": string,"kind": Database["public"]['Enums']["source_kind"],"last_fetched_at": string | null,"last_modified": string | null,"next_fetch_at": string,"status": Database["public"]['Enums']["source_status"],"title": string | null,"url": string,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "category"?: string | null,"created_at"?: string,"error"?: string | null,"etag"?: string | null,"failures"?: number,"id"?: string,"kind"?: Database["public"]['Enums']["source_kind"],"last_fetched_at"?: string | null,"last_modified"?: string | null,"next_fetch_at"?: string,"status"?: Database["public"]['Enums']["source_status"],"title"?: string | null,"url": string,"user_id"?: string
+                    "category"?: string | null,"created_at"?: string,"error"?: string | null,"etag"?: string | null,"failures"?: number,"host"?: never,"id"?: string,"kind"?: Database["public"]['Enums']["source_kind"],"last_fetched_at"?: string | null,"last_modified"?: string | null,"next_fetch_at"?: string,"status"?: Database["public"]['Enums']["source_status"],"title"?: string | null,"url": string,"user_id"?: string
                   }
                   Update: {
-                    "category"?: string | null,"created_at"?: string,"error"?: string | null,"etag"?: string | null,"failures"?: number,"id"?: string,"kind"?: Database["public"]['Enums']["source_kind"],"last_fetched_at"?: string | null,"last_modified"?: string | null,"next_fetch_at"?: string,"status"?: Database["public"]['Enums']["source_status"],"title"?: string | null,"url"?: string,"user_id"?: string
+                    "category"?: string | null,"created_at"?: string,"error"?: string | null,"etag"?: string | null,"failures"?: number,"host"?: never,"id"?: string,"kind"?: Database["public"]['Enums']["source_kind"],"last_fetched_at"?: string | null,"last_modified"?: string | null,"next_fetch_at"?: string,"status"?: Database["public"]['Enums']["source_status"],"title"?: string | null,"url"?: string,"user_id"?: string
                   }
                   Relationships: [
 
@@ -697,6 +697,9 @@ isOneToOne: false
 "heartbeat":
 { Args: { "name": string }; Returns: undefined
                            },
+"import_sources":
+{ Args: { "entries": Json }; Returns: Json
+                           },
 "keep_notes":
 { Args: { "look"?: number,"patch": Json,"target": string,"token": number }; Returns: boolean
                            },
@@ -754,6 +757,9 @@ isOneToOne: false
                            },
 "recover_leases":
 { Args: { "take"?: number }; Returns: Json
+                           },
+"refresh_source":
+{ Args: { "source": string }; Returns: undefined
                            },
 "renew_lease":
 { Args: { "lease_seconds": number,"leases": Json }; Returns: number[]
@@ -885,6 +891,11 @@ isOneToOne: false
 "settle_unconfirmed":
 { Args: { "absence_is_proof": boolean,"look": number,"seen": Json,"target": string }; Returns: string
                            },
+"source_engagement":
+{ Args: { "from"?: string,"to"?: string }; Returns: {
+              "category": string,"comments": number,"impressions": number,"items": number,"likes": number,"posts": number,"published": number,"shares": number,"source_id": string,"title": string,"url": string
+            }[]
+                           },
 "stop_chat_answer":
 { Args: { "message": string }; Returns: boolean
                            },
@@ -956,7 +967,7 @@ isOneToOne: false
                            }
           }
           Enums: {
-            "account_kind": "person"|"page"|"organization"|"professional","account_status": "active"|"needs_reconnect"|"disconnected","attempt_outcome": "published"|"confirming"|"unconfirmed"|"failed"|"needs_reconnect"|"retry"|"not_sent"|"changed","chat_role": "user"|"assistant","chat_state": "streaming"|"complete"|"interrupted","generation_kind": "write","generation_status": "queued"|"waking"|"running"|"complete"|"failed"|"canceled","media_kind": "image"|"gif"|"video"|"audio"|"document","media_status": "uploaded"|"ready"|"rejected","occurrence_state": "open"|"filling"|"review"|"booked"|"skipped"|"failed","post_status": "draft"|"scheduled"|"publishing"|"published"|"partly_published"|"needs_attention"|"failed"|"missed"|"canceled","settlement": "it_is_live"|"send_again","slot_approval": "review"|"auto","slot_mode": "queue"|"generate","source_kind": "feed"|"page","source_status": "waiting"|"ok"|"failing","speech_state": "speaking"|"ready"|"failed","target_state": "draft"|"scheduled"|"preparing"|"sending"|"confirming"|"published"|"unconfirmed"|"needs_reconnect"|"failed"|"missed"|"quarantined"|"canceled"
+            "account_kind": "person"|"page"|"organization"|"professional","account_status": "active"|"needs_reconnect"|"disconnected","attempt_outcome": "published"|"confirming"|"unconfirmed"|"failed"|"needs_reconnect"|"retry"|"not_sent"|"changed","chat_role": "user"|"assistant","chat_state": "streaming"|"complete"|"interrupted","generation_kind": "write","generation_status": "queued"|"waking"|"running"|"complete"|"failed"|"canceled","media_kind": "image"|"gif"|"video"|"audio"|"document","media_status": "uploaded"|"ready"|"rejected","occurrence_state": "open"|"filling"|"review"|"booked"|"skipped"|"failed","post_status": "draft"|"scheduled"|"publishing"|"published"|"partly_published"|"needs_attention"|"failed"|"missed"|"canceled","settlement": "it_is_live"|"send_again","slot_approval": "review"|"auto","slot_mode": "queue"|"generate","source_kind": "feed"|"page","source_status": "waiting"|"ok"|"failing"|"gone","speech_state": "speaking"|"ready"|"failed","target_state": "draft"|"scheduled"|"preparing"|"sending"|"confirming"|"published"|"unconfirmed"|"needs_reconnect"|"failed"|"missed"|"quarantined"|"canceled"
           }
           CompositeTypes: {
             [_ in never]: never
@@ -1072,7 +1083,7 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
           Enums: {
-            "account_kind": ["person", "page", "organization", "professional"],"account_status": ["active", "needs_reconnect", "disconnected"],"attempt_outcome": ["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"],"chat_role": ["user", "assistant"],"chat_state": ["streaming", "complete", "interrupted"],"generation_kind": ["write"],"generation_status": ["queued", "waking", "running", "complete", "failed", "canceled"],"media_kind": ["image", "gif", "video", "audio", "document"],"media_status": ["uploaded", "ready", "rejected"],"occurrence_state": ["open", "filling", "review", "booked", "skipped", "failed"],"post_status": ["draft", "scheduled", "publishing", "published", "partly_published", "needs_attention", "failed", "missed", "canceled"],"settlement": ["it_is_live", "send_again"],"slot_approval": ["review", "auto"],"slot_mode": ["queue", "generate"],"source_kind": ["feed", "page"],"source_status": ["waiting", "ok", "failing"],"speech_state": ["speaking", "ready", "failed"],"target_state": ["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
+            "account_kind": ["person", "page", "organization", "professional"],"account_status": ["active", "needs_reconnect", "disconnected"],"attempt_outcome": ["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"],"chat_role": ["user", "assistant"],"chat_state": ["streaming", "complete", "interrupted"],"generation_kind": ["write"],"generation_status": ["queued", "waking", "running", "complete", "failed", "canceled"],"media_kind": ["image", "gif", "video", "audio", "document"],"media_status": ["uploaded", "ready", "rejected"],"occurrence_state": ["open", "filling", "review", "booked", "skipped", "failed"],"post_status": ["draft", "scheduled", "publishing", "published", "partly_published", "needs_attention", "failed", "missed", "canceled"],"settlement": ["it_is_live", "send_again"],"slot_approval": ["review", "auto"],"slot_mode": ["queue", "generate"],"source_kind": ["feed", "page"],"source_status": ["waiting", "ok", "failing", "gone"],"speech_state": ["speaking", "ready", "failed"],"target_state": ["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
           }
         }
 } as const

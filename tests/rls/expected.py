@@ -115,6 +115,7 @@ FUNCTIONS = {
     "finish_generation": SERVICE,
     "finish_speech": SERVICE,
     "heartbeat": SERVICE,
+    "import_sources": USERS,
     "keep_notes": SERVICE,
     "lose_account": SERVICE,
     "mark_missed": SERVICE,
@@ -127,6 +128,7 @@ FUNCTIONS = {
     "record_generation_progress": SERVICE,
     "record_source_fetch": SERVICE,
     "recover_leases": SERVICE,
+    "refresh_source": USERS,
     "renew_lease": SERVICE,
     "request_generation": USERS,
     "reseal_tokens": SERVICE,
@@ -138,6 +140,7 @@ FUNCTIONS = {
     "settle_outcome": SERVICE,
     "settle_target": USERS,
     "settle_unconfirmed": SERVICE,
+    "source_engagement": USERS,
     "store_account": SERVICE,
     "store_embeddings": SERVICE,
     "store_passages": SERVICE,
@@ -154,6 +157,7 @@ FUNCTIONS = {
 # Functions in the schema private that a role other than the owner may execute; the API does not expose the schema.
 PRIVATE_FUNCTIONS = {
     "account_with_token": {SERVICE},
+    "as_id": {USERS},
     "book_queued_posts": {SERVICE},
     "choose_heads": {SERVICE},
     "claimed_target": {SERVICE},
