@@ -86,15 +86,15 @@ def _fail_and_recover(
         _now(rig, media, *neighbours)
         rig.wait_for(neighbours, "published")
         until(lambda: rig.target(media.target)["failures"], "the download to fail")
-    row = rig.target(media.target)
-    # put off, or by now at it again
-    assert row["state"] in ("scheduled", "preparing"), row["error"]
-    assert row["error_class"] == "prepare_failed", row["error"]
-    assert list(tmp_path.iterdir()) == []
-    until(_no_longer_held(rig, worker), "the file to be closed")
-    assert rig.creates(media) == []
+        # put off, or by now at it again, and failing again
+        row = rig.target(media.target)
+        assert row["state"] in ("scheduled", "preparing"), row["error"]
+        assert row["error_class"] == "prepare_failed", row["error"]
+        assert rig.creates(media) == []
     _now(rig, media)
     rig.wait_for([media], "published")
+    until(_no_longer_held(rig, worker), "the file to be closed")
+    assert list(tmp_path.iterdir()) == []
     assert rig.end(worker) == 0
     rig.assert_invariants(media, *neighbours)
 
