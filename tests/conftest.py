@@ -38,8 +38,9 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     finally:
         stack.stop()
         if request.session.testsfailed and (state / "logs").exists():
-            shutil.rmtree(KEPT_LOGS, ignore_errors=True)
-            shutil.copytree(state / "logs", KEPT_LOGS)
+            kept = KEPT_LOGS / os.environ.get("PYTEST_XDIST_WORKER", "")
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(state / "logs", kept)
         stack.discard()
 
 

@@ -1,6 +1,8 @@
 """`python -m local.testing`: the test suite. `--all` runs the slow ones too; everything else goes to pytest.
 
-A run over the whole suite measures the coverage of backend/ and fails below 90 %; a run of chosen tests does not.
+A run over the whole suite takes two processes, each with a stack of its own and whole files of tests at a time (most tests
+wait: for a lease, an answer, a process). It measures the coverage of backend/ and fails below 90 %. A run of chosen tests
+does neither.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from .measuring import measuring, report
 from .paths import ROOT
 
 SLOWEST_SHOWN = 15
+PROCESSES = 2
 # what says how to show the tests, not which to run: with these the run is still complete
 HARMLESS = re.compile(
-    r"--all|-[qvsl]+|-r\w+|--durations(-min)?=.*|--tb=.*|--color=.*|--show-capture=.*"
+    r"--all|-n\d|-[qvsl]+|-r\w+|--durations(-min)?=.*|--tb=.*|--color=.*|--show-capture=.*"
 )
 
 
@@ -55,9 +58,12 @@ def main() -> int:
     os.chdir(ROOT)
     arguments = sys.argv[1:]
     slowest = SLOWEST_SHOWN if os.environ.get("CI") else 0
-    pytest = ["pytest", *pytest_arguments(arguments, slowest=slowest)]
     if not is_complete(arguments):
+        pytest = ["pytest", *pytest_arguments(arguments, slowest=slowest)]
         os.execv(sys.executable, [sys.executable, "-m", *pytest])  # noqa: S606 - the point is to become pytest
+    # what the caller says about it comes later, and wins
+    at_once = [f"-n{PROCESSES}", "--dist=loadfile"]
+    pytest = ["pytest", *at_once, *pytest_arguments(arguments, slowest=slowest)]
     with measuring() as measurement:
         status = run_measured(measurement.command(*pytest))
         if status not in (0, 1):
