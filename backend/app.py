@@ -24,6 +24,7 @@ from .api import (
     platforms,
     posts,
     slots,
+    sources,
     speech,
 )
 from .problems import ProblemBody
@@ -72,6 +73,7 @@ def create_app(services: Services) -> OpenAPI:
         chat.api,
         chat_sessions.api,
         slots.api,
+        sources.api,
         speech.api,
         health.api,
         metrics.api,

@@ -23,6 +23,7 @@ from .core.errors import Unavailable
 from .core.follow_ups import FollowUps
 from .core.generating import Generator
 from .core.indexing import DocumentIndexer, Indexer
+from .core.listing import SourceLists
 from .core.mentoring import Mentor
 from .core.models import Model
 from .core.platform_contract import Platform
@@ -46,7 +47,7 @@ from .platforms.counting import utf16_length
 from .platforms.x_text import weighted_length
 from .sealing import Sealer
 from .settings import Settings, read_settings
-from .sources import Reader
+from .sources import Opml, Reader
 from .sources.language import detect_language
 from .spaces import connect
 from .spool import Spool
@@ -71,6 +72,7 @@ class Services:
     follow_ups: FollowUps
     plan_picture: Planner
     erase_place: Callable[[BinaryIO, str], tuple[str, ...]]
+    source_lists: SourceLists
     run_generation: Callable[[str], None]
     bell: Bell
     speaker: Speaker
@@ -125,6 +127,7 @@ def build(settings: Settings) -> Services:
         ),
         plan_picture,
         erase_place,
+        Opml(),
         _background(_generator(settings, supabase, threading.Event(), bell.ring)),
         bell,
         _speaker(settings, supabase),

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from backend.core.ports import Feed, Fetched, Page
 
 from .feeds import read_feed
+from .opml import Opml
 from .pages import read_page
 
-__all__ = ["Reader"]
+__all__ = ["Opml", "Reader"]
 
 
 class Reader:

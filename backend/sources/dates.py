@@ -7,8 +7,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from dateparser.date import DateDataParser
-
 # Each language is a table that is loaded when the ones before it did not fit, so there are not all two hundred of them.
 _LANGUAGES = (
     "en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "uk", "cs", "sv", "da", "nb",
@@ -55,6 +53,9 @@ class Dates:
         if self._misses >= _PATIENCE or not _YEAR.search(written) or _IN_DOUBT.match(written):
             return None
         if self._parser is None:
+            # here, because its tables are large and most feeds never need them
+            from dateparser.date import DateDataParser
+
             self._parser = DateDataParser(languages=list(_LANGUAGES), settings=_SETTINGS)
         try:
             found: datetime | None = self._parser.get_date_data(written).date_obj

@@ -23,6 +23,7 @@ from .text import (
     host_of,
     html_text,
     html_tree,
+    mended_xml,
     one_line,
     paragraphs,
     web_address,
@@ -35,9 +36,6 @@ _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
 # What is still HTML when its tags are taken off was escaped twice.
 _STILL_HTML = re.compile(r"\s*<(p|div|h[1-6]|ul|ol|table|blockquote|figure|img|span|br)\b[^>]*>")
-# An ampersand that begins no entity. The parser makes "R&D;" of "R&D", so it gets "R&amp;D".
-_BARE_AMPERSAND = re.compile(rb"&(?!#\d+;|#[xX][0-9a-fA-F]+;|[A-Za-z][\w.-]*;)")
-_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)", re.DOTALL)
 _REFRESH = re.compile(r"^\s*[\d.]*\s*;\s*url\s*=\s*['\"]?(.+?)['\"]?\s*$", re.IGNORECASE)
 
 
@@ -67,7 +65,7 @@ def _read_xml(fetched: Fetched, now: datetime) -> tuple[str, frozenset[str], Ite
     # guids against it as well, and every article would be new when the feed moves. Its own HTML cleaning is off
     # because only text is taken from the HTML, which is done below.
     parsed = feedparser.parse(
-        io.BytesIO(_mended(fetched.body)),
+        io.BytesIO(mended_xml(fetched.body)),
         response_headers={"content-type": fetched.headers.get("Content-Type", "")},
         resolve_relative_uris=False,
         sanitize_html=False,
@@ -77,15 +75,6 @@ def _read_xml(fetched: Fetched, now: datetime) -> tuple[str, frozenset[str], Ite
     own = frozenset(one for name in ("link", "id") if (one := parsed.feed.get(name)))
     entries = parsed.entries[:MAX_ITEMS_READ]
     return _title_of(parsed.feed), own, _entries(entries, fetched.url, now)
-
-
-def _mended(body: bytes) -> bytes:
-    """The XML without what makes the parser guess. What is not a superset of ASCII (UTF-16) is left alone."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
-        return body
-    pieces = _CDATA.split(body.replace(b"\0", b""))
-    pieces[::2] = [_BARE_AMPERSAND.sub(b"&amp;", piece) for piece in pieces[::2]]
-    return b"".join(pieces)
 
 
 def _entries(entries: Iterable[Any], base: str, now: datetime) -> Iterator[Entry]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
-
-import trafilatura
-from trafilatura.settings import Document
+from typing import TYPE_CHECKING, Any
 
 from backend.core.errors import UnreadableSource
 from backend.core.ports import Fetched, Page
 
 from .text import believable, content_type, host_of, html_tree, one_line, paragraphs
+
+if TYPE_CHECKING:
+    from trafilatura.settings import Document
 
 _HTML = ("text/html", "application/xhtml+xml")
 # What other files start with, whatever the server calls them.
@@ -55,10 +55,13 @@ def read_page(fetched: Fetched, *, now: datetime) -> Page:
 
 
 def _extracted(tree: Any, url: str) -> Document | None:
+    # here, because it brings along what most processes never need
+    import trafilatura
+
     document = trafilatura.bare_extraction(
         tree, url=url, include_comments=False, with_metadata=True, as_dict=False
     )
-    return document if isinstance(document, Document) else None
+    return None if isinstance(document, dict) else document
 
 
 def _plain(fetched: Fetched, charset: str | None) -> Page:

@@ -67,6 +67,9 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+# An ampersand that begins no entity: "R&D". Parsers make "R&D;" or "R" of it.
+_BARE_AMPERSAND = re.compile(rb"&(?!#\d+;|#[xX][0-9a-fA-F]+;|[A-Za-z][\w.-]*;)")
+_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)", re.DOTALL)
 _FUTURE_TOLERANCE = timedelta(days=1)
 # Before it lie the zeros of clocks: 1970-01-01, 0001-01-01.
 _FIRST_DAY = datetime(1971, 1, 1, tzinfo=UTC)
@@ -130,6 +133,15 @@ def _pieces(tree: Any) -> Iterator[str]:
         if text and not skipped:
             # A line break in the source is only a space to a reader.
             yield " ".join(text.split("\n"))
+
+
+def mended_xml(body: bytes) -> bytes:
+    """The XML without NUL bytes and with bare ampersands escaped. What is no superset of ASCII (UTF-16) is left alone."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
+        return body
+    pieces = _CDATA.split(body.replace(b"\0", b""))
+    pieces[::2] = [_BARE_AMPERSAND.sub(b"&amp;", piece) for piece in pieces[::2]]
+    return b"".join(pieces)
 
 
 def web_address(url: Any, base: str) -> str | None:

@@ -97,6 +97,19 @@ class AsUser:
             ),
         )
 
+    def import_sources(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        """Add many sources; {added, skipped, refused: positions}. Raises InvalidInput, Conflict."""
+        done: dict[str, Any] = self._calls.rpc("import_sources", entries=entries)
+        return done
+
+    def sources(self) -> list[dict[str, Any]]:
+        """All of the caller's sources, the oldest first."""
+        columns = "url,title,category,kind"
+        rows: list[dict[str, Any]] = self._calls.run(
+            self._calls.table("sources").select(columns).order("created_at").order("id")
+        )
+        return rows
+
     def add_slot(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Make a weekly slot; the row says where it is after conflicts. Raises NotFound, InvalidInput, Conflict."""
         row: dict[str, Any] = self._calls.run(self._calls.table("slots").insert(columns))[0]

@@ -91,6 +91,7 @@ ADAPTERS = {
     "spaces": {"gradio_client", "httpx", "httpx_sse", "httpcore", "PIL", "huggingface_hub"},
     "sources": {
         "feedparser",
+        "dateparser",
         "trafilatura",
         "defusedxml",
         "lxml",
