@@ -36,7 +36,6 @@ LONGEST_CALL_SECONDS = 60.0
 
 # how much longer than the call a booking lasts: enough to look at the sound and store it
 _STORING_SECONDS = 45
-_PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _ENDINGS = {
     "audio/mpeg": "mp3",
@@ -104,7 +103,10 @@ class SpeechStore(Protocol):
 
 
 class Speaker:
-    """Speaks texts. `voice` is None on a server without a VOICE_SPACE. Safe to share among threads."""
+    """Speaks texts. `model` is None on a server without a VOICE_SPACE. Safe to share among threads.
+
+    While another request makes the same sound, this one waits for it `patience_seconds` at most.
+    """
 
     def __init__(
         self,
@@ -113,11 +115,13 @@ class Speaker:
         inspector: MediaInspector,
         *,
         deadline_seconds: float,
+        patience_seconds: float = 10.0,
     ) -> None:
         self._store = store
         self._model = model
         self._inspector = inspector
         self._deadline_seconds = min(deadline_seconds, LONGEST_CALL_SECONDS)
+        self._patience_seconds = patience_seconds
 
     def speak(self, user_id: str, text: str, voice: str | None, *, field: str) -> Spoke:
         """The sound of a text of this user's, from the cache or made now; a problem of the text names `field`.
@@ -129,7 +133,7 @@ class Speaker:
             raise Unavailable("This server has no voice: its operator has not set VOICE_SPACE.")
         words = _speakable(text, field)
         digest = _digest(self._model.space, voice, words)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         while True:
             booked = self._store.begin_speech(
                 user_id, digest, self._model.space, voice, len(words), self._lease_seconds

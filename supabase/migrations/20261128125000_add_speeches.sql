@@ -46,6 +46,9 @@ create policy "People read their own speeches" on public.speeches
 grant select on public.speeches to authenticated;
 grant select, insert, update, delete on public.speeches to service_role;
 
+-- called by begin_speech, which runs with the rights of the service
+grant execute on function private.refuse_over_quota(text, bigint, timestamptz) to service_role;
+
 -- Does:    finds the sound of a text, or books the making of it for the caller. One at a time per person, so that parallel calls
 --          make one sound, and neither gets past the quota. A booking whose process died ends as "interrupted".
 -- Takes:   whose it is; the digest, Space, voice (or null) and length in characters of the text; the lease in seconds.

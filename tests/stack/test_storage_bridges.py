@@ -75,6 +75,29 @@ def test_a_signed_address_opens_the_file_and_may_name_the_download(
     assert (broken.status_code, broken.json()["error"]) == (400, "InvalidJWT")
 
 
+@pytest.mark.parametrize(
+    ("asked", "part", "told"),
+    [
+        ("bytes=0-4", b"01234", "bytes 0-4/26"),
+        ("bytes=20-", b"klmnop", "bytes 20-25/26"),
+        ("bytes=-3", b"nop", "bytes 23-25/26"),
+        ("bytes=24-99", b"op", "bytes 24-25/26"),
+        ("bytes=26-30", b"", "bytes */26"),
+    ],
+)
+def test_a_part_of_a_file_is_sent_to_who_asks_for_it(
+    client: Client, person: Caller, asked: str, part: bytes, told: str
+) -> None:
+    files = client.storage.from_("files")
+    files.upload(f"{person.id}/part.txt", b"0123456789abcdefghijklmnop", {"upsert": "true"})
+    signed = files.create_signed_url(f"{person.id}/part.txt", 60)["signedURL"]
+    answer = httpx.get(signed, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (206 if part else 416, part)
+    assert answer.headers["content-range"] == told
+    whole = httpx.get(signed, headers={"Range": "seconds=1-2"})
+    assert (whole.status_code, len(whole.content)) == (200, 26)
+
+
 def test_many_addresses_are_signed_at_once(client: Client, person: Caller) -> None:
     files = client.storage.from_("files")
     files.upload(f"{person.id}/a.txt", b"x", {"content-type": "text/plain"})

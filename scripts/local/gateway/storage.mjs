@@ -96,8 +96,38 @@ export function createStorage(app) {
       if (!["GET", "HEAD"].includes(request.method)) Object.assign(init, { body: request.body, duplex: "half" });
       inner = new Request(request.url, init);
     }
-    return hostedShape(request, await app.fetch(inner, context), url);
+    return inRange(request, await hostedShape(request, await app.fetch(inner, context), url));
   };
+}
+
+// B ranges: lite sends the whole file; players and resumed downloads ask for one part of it
+function inRange(request, response) {
+  const size = Number(response.headers.get("content-length"));
+  if (request.method !== "GET" || response.status !== 200 || !response.body || !size) return response;
+  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.get("range") ?? "") ?? [];
+  if (!from && !to) return response;
+  const first = from ? Number(from) : Math.max(0, size - Number(to));
+  const last = from && to ? Math.min(Number(to), size - 1) : size - 1;
+  const headers = new Headers(response.headers);
+  if (first > last) {
+    response.body.cancel();
+    headers.delete("content-length");
+    headers.set("content-range", `bytes */${size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  headers.set("accept-ranges", "bytes");
+  headers.set("content-range", `bytes ${first}-${last}/${size}`);
+  headers.set("content-length", String(last - first + 1));
+  let position = 0;
+  const part = new TransformStream({
+    transform(piece, controller) {
+      const wanted = piece.subarray(Math.max(0, first - position), Math.max(0, last + 1 - position));
+      if (wanted.length) controller.enqueue(wanted);
+      position += piece.length;
+      if (position > last) controller.terminate();
+    },
+  });
+  return new Response(response.body.pipeThrough(part), { status: 206, headers });
 }
 
 // B info: lite answers with the row, hosted with the facts about the file
