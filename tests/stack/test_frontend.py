@@ -32,6 +32,21 @@ def test_a_feed_reader_finds_three_articles(frontend: httpx.Client, path: str) -
     assert dates == sorted(dates, reverse=True)
 
 
+def test_feeds_of_other_kinds_hold_whole_articles(frontend: httpx.Client) -> None:
+    atom = feedparser.parse(frontend.get("/harbour/atom.xml").content)
+    assert not atom.bozo
+    assert [entry.title for entry in atom.entries][:1] == ["The old lock opens again"]
+    assert "340 oak planks" in atom.entries[0].content[0].value
+    answer = frontend.get("/workshop/feed.json")
+    assert answer.headers["content-type"] == "application/feed+json; charset=utf-8"
+    feed = answer.json()
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert feed["feed_url"] == str(answer.url)
+    for item in feed["items"]:
+        assert item["content_html"].startswith("<p>")
+        assert item["title"] in httpx.get(item["url"]).text
+
+
 def test_every_article_can_be_read(frontend: httpx.Client) -> None:
     for entry in feedparser.parse(frontend.get("/feed.xml").content).entries:
         page = httpx.get(entry.link)

@@ -1,4 +1,4 @@
-"""The articles of the local feed, read from the text files beside this module.
+"""The articles of the local feeds, read from the text files beside this module: one folder for each feed.
 
 A file is: title, author, date (ISO 8601), summary, one per line; an empty line; then paragraphs. A paragraph that
 starts with "## " is a heading.
@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "articles"
+JOURNALS = Path(__file__).parent / "journals"
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Article:
         )
 
 
-def read_articles() -> list[Article]:
-    """All articles, newest first."""
-    articles = [_read(file) for file in FOLDER.glob("*.txt")]
+def read_articles(folder: Path = FOLDER) -> list[Article]:
+    """All articles of a feed, newest first."""
+    articles = [_read(file) for file in folder.glob("*.txt")]
     return sorted(articles, key=lambda article: article.published, reverse=True)
 
 

@@ -1,7 +1,8 @@
-"""The same articles as RSS 2.0 and as Atom (RFC 4287)."""
+"""Articles as RSS 2.0, as Atom (RFC 4287) and as JSON Feed 1.1."""
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from email.utils import format_datetime
@@ -45,8 +46,15 @@ def rss(base_url: str, articles: Sequence[Article]) -> bytes:
     return as_bytes(root)
 
 
-def atom(base_url: str, articles: Sequence[Article]) -> bytes:
-    """The feed as Atom."""
+def atom(
+    base_url: str,
+    articles: Sequence[Article],
+    path: str = "/atom.xml",
+    title: str = TITLE,
+    *,
+    whole: bool = False,
+) -> bytes:
+    """The feed as Atom; `whole` puts the articles in, not only their summaries."""
     ET.register_namespace("", ATOM)
     root = ET.Element(f"{{{ATOM}}}feed")
 
@@ -57,9 +65,9 @@ def atom(base_url: str, articles: Sequence[Article]) -> bytes:
         element.text = text
         return element
 
-    add(root, "title", TITLE)
-    add(root, "id", f"{base_url}/atom.xml")
-    add(root, "link", rel="self", href=f"{base_url}/atom.xml")
+    add(root, "title", title)
+    add(root, "id", f"{base_url}{path}")
+    add(root, "link", rel="self", href=f"{base_url}{path}")
     add(root, "updated", max(article.published for article in articles).isoformat())
     for article in articles:
         entry = add(root, "entry")
@@ -70,4 +78,30 @@ def atom(base_url: str, articles: Sequence[Article]) -> bytes:
         add(entry, "updated", article.published.isoformat())
         add(add(entry, "author"), "name", article.author)
         add(entry, "summary", article.summary)
+        if whole:
+            add(entry, "content", article.html, type="html")
     return as_bytes(root)
+
+
+def json_feed(base_url: str, articles: Sequence[Article], path: str, title: str) -> bytes:
+    """The feed as JSON Feed, with the articles in it."""
+    items = [
+        {
+            "id": f"lin-local:{article.slug}",
+            "url": link(base_url, article),
+            "title": article.title,
+            "summary": article.summary,
+            "content_html": article.html,
+            "date_published": article.published.isoformat(),
+            "authors": [{"name": article.author}],
+        }
+        for article in articles
+    ]
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": title,
+        "home_page_url": f"{base_url}/",
+        "feed_url": f"{base_url}{path}",
+        "items": items,
+    }
+    return json.dumps(feed, ensure_ascii=False).encode()

@@ -10,8 +10,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from local.serving import Pages, url_of
 
-from .articles import Article, read_articles
-from .feeds import atom, rss
+from .articles import JOURNALS, Article, read_articles
+from .feeds import atom, json_feed, rss
+
+HARBOUR = ("/harbour/atom.xml", "The harbour letter")
+WORKSHOP = ("/workshop/feed.json", "Notes from the workshop")
 
 LINKS = {
     "api_url": "the API",
@@ -47,7 +50,7 @@ def said(query: dict[str, str], names: tuple[str, ...]) -> str:
 
 
 class FrontendPages(Pages):
-    """GET /, /connected, /confirm, /feed.xml, /atom.xml and /articles/<slug>.html."""
+    """GET /, /connected, /confirm, the feeds and /articles/<slug>.html."""
 
     stack_json: ClassVar[Path | None]
 
@@ -57,7 +60,11 @@ class FrontendPages(Pages):
         query = dict(parse_qsl(url.query))
         base = url_of(self.connection)
         articles = read_articles()
-        article = next((one for one in articles if url.path == f"/articles/{one.slug}.html"), None)
+        harbour, workshop = (read_articles(JOURNALS / name) for name in ("harbour", "workshop"))
+        everything = (*articles, *harbour, *workshop)
+        article = next(
+            (one for one in everything if url.path == f"/articles/{one.slug}.html"), None
+        )
         if url.path == "/":
             self.answer(self._home(articles))
         elif url.path == "/connected":
@@ -68,6 +75,10 @@ class FrontendPages(Pages):
             self.answer(rss(base, articles), "application/rss+xml; charset=utf-8")
         elif url.path == "/atom.xml":
             self.answer(atom(base, articles), "application/atom+xml; charset=utf-8")
+        elif url.path == HARBOUR[0]:
+            self.answer(atom(base, harbour, *HARBOUR, whole=True), "application/atom+xml; charset=utf-8")  # fmt: skip
+        elif url.path == WORKSHOP[0]:
+            self.answer(json_feed(base, workshop, *WORKSHOP), "application/feed+json; charset=utf-8")  # fmt: skip
         elif article:
             self.answer(self._article(article))
         else:
@@ -93,7 +104,8 @@ class FrontendPages(Pages):
             "Lin, a stand-in frontend",
             "<h1>Lin</h1><p>This stands in for a frontend on your machine: Auth's mails and the platforms' "
             f"consent pages lead back here. The parts of the stack:</p><ul>{links or '<li>still starting</li>'}</ul>"
-            f"<h2>Something to read</h2><p>The <a href='/feed.xml'>feed</a> to draft from.</p><ul>{reading}</ul>",
+            f"<h2>Something to read</h2><p>The feeds to draft from: <a href='/feed.xml'>RSS</a>, "
+            f"<a href='{HARBOUR[0]}'>Atom</a>, <a href='{WORKSHOP[0]}'>JSON Feed</a>.</p><ul>{reading}</ul>",
         )
 
     def _connected(self, query: dict[str, str]) -> str:
