@@ -52,7 +52,7 @@ class Drafter:
         """The variant that the request asks for. Raises what `Model.write` raises, and Lost."""
         ends = time.monotonic() + self._deadline_seconds
         self._reporter.begin(request.variant)
-        written = self._ask(request, ends)
+        written = self._ask(request, self._deadline_seconds)
         text, repaired, notes = written.text, False, []
         if not self._limits.fits(text):
             shorter = self._repaired(request, text, ends)
@@ -61,7 +61,11 @@ class Drafter:
                 notes.append("The first text was too long; the Space shortened it.")
         trimmed = self._limits.trim(text)
         if trimmed.how:
-            notes.append(f"{self._too_long(text)} Lin shortened it: {trimmed.how}.")
+            room = self._limits.tightest(text)
+            notes.append(
+                f"The text had {room.length} characters, and {self._names[room.platform]} takes at most {room.longest}. "
+                f"Lin shortened it: {trimmed.how}."
+            )
         room = self._limits.tightest(trimmed.text)
         facts: dict[str, Any] = {
             "text": trimmed.text, "length": room.length, "max_length": room.longest,
@@ -69,35 +73,34 @@ class Drafter:
         }  # fmt: skip
         return Variant(facts | ({"note": " ".join(notes)} if notes else {}), written.image)
 
-    def _ask(self, request: WriteRequest, ends: float) -> Written:
+    def _ask(self, request: WriteRequest, seconds: float) -> Written:
         written = self._writer.write(
             request,
             on_progress=self._reporter.report,
             canceled=self._canceled,
-            deadline_seconds=max(ends - time.monotonic(), 0.001),
+            deadline_seconds=seconds,
         )
         self._reporter.raise_if_over()
         return written
 
     def _repaired(self, request: WriteRequest, text: str, ends: float) -> str | None:
         """The text as the model shortens it; None where it cannot, or did not make it shorter."""
-        if ends - time.monotonic() < _SHORTEST_REPAIR_SECONDS:
+        seconds = round(ends - time.monotonic(), 1)  # it is said when it is over
+        if seconds < _SHORTEST_REPAIR_SECONDS:
             return None
+        room = self._limits.tightest(text)
         wish = replace(
             request, task="rework", text=text, image=False, instruction=(
-                f"{self._too_long(text)} Shorten it to that. Keep its language, and the links and hashtags at its end."
+                f"Shorten it to at most {room.longest} characters as {self._names[room.platform]} counts; it has {room.length} now. "
+                "Keep its language, and the links and hashtags at its end."
             ),
         )  # fmt: skip
         self._reporter.begin(request.variant, repairing=True)
         try:
-            shorter = self._ask(wish, ends).text
+            shorter = self._ask(wish, seconds).text
         except GenerationCanceled:
             raise
         except SpaceError as error:
             log.info("a draft was not repaired", extra={"error_class": type(error).__name__})
             return None
         return shorter if len(shorter) < len(text) else None
-
-    def _too_long(self, text: str) -> str:
-        room = self._limits.tightest(text)
-        return f"The text has {room.length} characters, and {self._names[room.platform]} takes at most {room.longest}."

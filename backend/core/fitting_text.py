@@ -19,7 +19,7 @@ _SENTENCE_END = regex.compile(
 _WORD_END = regex.compile(r"(?<=\S)(?=\s)")
 _TAIL = regex.compile(r"(?:(?:\A|\s+)(?:[#＃][^\s#＃]+|https?://\S+|www\.\S+))+\s*\Z")
 _LINK = regex.compile(r"(?:https?://|www\.)\S+")
-_AT_A_CUT = " \t\n,;:–—-"
+_AT_A_CUT = " \t\r\n,;:–—-"
 
 
 @dataclass(frozen=True)
