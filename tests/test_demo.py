@@ -1,8 +1,8 @@
-"""The demo's job is a test: from signing up to the published post, as a user would do it."""
+"""The demo's job is a test: from signing up to the published posts, as a user would do it."""
 
 from __future__ import annotations
 
-from local.demo.job import MainJob
+from local.demo.job import STEPS, MainJob
 from local.demo.platforms import FivePlatforms
 from local.stack import Stack
 
@@ -13,7 +13,7 @@ def test_the_main_job_comes_to_its_end(stack: Stack) -> None:
         stack.info, lambda number, title, evidence: told.append((number, title, evidence))
     )
     target = job.run()
-    assert [number for number, _, _ in told] == list(range(1, 11))
+    assert [number for number, _, _ in told] == list(range(1, STEPS + 1))
     assert all(title and evidence for _, title, evidence in told)
     assert target["state"] == "published"
     assert target["attempts"] == 1

@@ -1,4 +1,4 @@
-"""The main job in ten steps, from signing up to a published post, each with its evidence."""
+"""The main job in fifteen steps, from signing up to two published posts, each with its evidence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from .mentor import Talk
+from .sources import Reading
 from .visitor import DemoError, Visitor, until
+from .writing import Writing
 
-STEPS = 10
+STEPS = 15
 SECONDS_AHEAD = 4
 ENDED = {
     "published",
@@ -35,18 +38,25 @@ class MainJob:
         self.email = f"ada.{secrets.token_hex(4)}@lin.example.com"
 
     def run(self) -> dict[str, Any]:
-        """Do everything; returns the target's row at the end."""
+        """Do everything; returns the row of the first post's target at the end."""
+        reading, writing, talk = (
+            part(self.visitor, self._say) for part in (Reading, Writing, Talk)
+        )
         self._sign_up()
         self._confirm()
         account = self._connect()
-        source = self._add_feed()
-        item = self._read_feed(source)
-        draft = self._draft(item)
-        post = self._write(draft, account)
-        scheduled = self._schedule(post)
-        target = self._wait(post, scheduled)
-        self._show(target)
-        return target
+        articles = reading.read(5, reading.add(4))
+        variants = writing.variants(6, articles["RSS"][0])
+        shorter = writing.refine(7, variants)
+        post = self._write(8, shorter, variants["media_id"], account)
+        scheduled = self._schedule(9, "scheduled it", post)
+        message = talk.ask(10)
+        talk.hear(11, message)
+        answer = talk.draft(12, message, account)
+        scheduled_answer = self._schedule(13, "scheduled that as well", answer)
+        targets = self._wait(14, {post["id"]: scheduled, answer["id"]: scheduled_answer})
+        self._show(15, targets)
+        return targets[0]
 
     def _sign_up(self) -> None:
         self.visitor.sign_up(self.email, secrets.token_urlsafe(12), "Ada")
@@ -82,113 +92,74 @@ class MainJob:
         ])  # fmt: skip
         return account
 
-    def _add_feed(self) -> dict[str, Any]:
-        source = self.visitor.insert("sources", url=self._info["feed_url"], category="craft")
-        self._say(4, "added a feed", [f"{source['url']}: {source['status']}"])
-        return source
-
-    def _read_feed(self, source: dict[str, Any]) -> dict[str, Any]:
-        supabase = self.visitor.supabase
-
-        def items() -> list[Any] | None:
-            query = (
-                supabase.table("source_items")
-                .select("id,title,url,text")
-                .eq("source_id", source["id"])
-            )
-            return list(query.order("published_at", desc=True).execute().data) or None
-
-        found = until(items, "the worker to read the feed")
-        title = self.visitor.row("sources", "title", id=source["id"])["title"]
-        self._say(
-            5,
-            "the worker read it",
-            [f'"{title}": {len(found)} articles, the newest "{found[0]["title"]}"'],
-        )
-        return dict(found[0])
-
-    def _draft(self, item: dict[str, Any]) -> dict[str, Any]:
-        wanted = {
-            "source_item_id": item["id"],
-            "platform": "linkedin",
-            "tone": "warm",
-            "language": "en",
-            "image": True,
-        }
-        generation_id = self.visitor.call("POST", "/api/generate", wanted).json()["generation_id"]
-        pieces = 0
-        for event, data in self.visitor.events(f"/api/generations/{generation_id}/events"):
-            pieces += event == "progress"
-            if event == "error":
-                raise DemoError(f"the draft ended as {data}")
-            if event == "result":
-                output: dict[str, Any] = data["output"]
-                first_line = output["text"].partition("\n")[0]
-                self._say(6, "the Space drafted a post", [
-                    f"{pieces} progress events, then {output['length']} of {output['max_length']} characters and an image",
-                    f'"{first_line}"',
-                ])  # fmt: skip
-                return {**output, "generation_id": generation_id}
-        raise DemoError("the stream of events ended without a result")
-
-    def _write(self, draft: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:
+    def _write(
+        self, number: int, draft: dict[str, Any], media_id: str, account: dict[str, Any]
+    ) -> dict[str, Any]:
         post = self.visitor.insert(
             "posts", text=draft["text"], generation_id=draft["generation_id"]
         )
-        self.visitor.insert("post_media", post_id=post["id"], media_id=draft["media_id"])
+        self.visitor.insert("post_media", post_id=post["id"], media_id=media_id)
         self.visitor.insert("post_targets", post_id=post["id"], account_id=account["id"])
         preview = self.visitor.call("GET", f"/api/posts/{post['id']}/preview").json()["targets"][0]
         if preview["violations"]:
             raise DemoError(f"the preview finds {preview['violations']}")
-        self._say(7, "saved it as a post, with the image, for one account", [
+        self._say(number, "saved it as a post, with the image, for one account", [
             (f"preview: {preview['length']} of {preview['max_length']} characters, {preview['media'][0]['mime']} "
             f"{preview['media'][0]['width']}×{preview['media'][0]['height']}, nothing against it")
         ])  # fmt: skip
         return post
 
-    def _schedule(self, post: dict[str, Any]) -> dict[str, Any]:
+    def _schedule(self, number: int, title: str, post: dict[str, Any]) -> dict[str, Any]:
         at = datetime.now(UTC) + timedelta(seconds=SECONDS_AHEAD)
         wanted = {"post": post["id"], "at": at.isoformat()}
         row: Any = self.visitor.supabase.rpc("schedule_post", wanted).execute().data
         self._say(
-            8,
-            "scheduled it",
+            number,
+            title,
             [f"status {row['status']}, for {row['scheduled_at']}, {SECONDS_AHEAD} s ahead"],
         )
         return dict(row)
 
-    def _wait(self, post: dict[str, Any], scheduled: dict[str, Any]) -> dict[str, Any]:
+    def _wait(self, number: int, scheduled: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        """Until every post has come to its end; returns their targets, in the same order."""
         columns = "id,state,due_at,published_at,external_id,external_url,attempts,error,account_id"
+        targets, evidence = [], []
+        for post_id, row in scheduled.items():
+            target = until(
+                lambda post_id=post_id: self._ended(post_id, columns), "the worker to publish", SECONDS_AHEAD + 60
+            )  # fmt: skip
+            if target["state"] != "published":
+                raise DemoError(f"the target ended as {target['state']}: {target['error']}")
+            late = datetime.fromisoformat(target["published_at"]) - datetime.fromisoformat(
+                row["scheduled_at"]
+            )
+            targets.append(target)
+            evidence.append(
+                f"done {late.total_seconds():.2f} s after its time, attempt {target['attempts']}"
+            )
+        self._say(number, "the worker published both", evidence)
+        return targets
 
-        def ended() -> dict[str, Any] | None:
-            row = self.visitor.row("post_targets", columns, post_id=post["id"])
-            return row if row["state"] in ENDED else None
+    def _ended(self, post_id: str, columns: str) -> dict[str, Any] | None:
+        row = self.visitor.row("post_targets", columns, post_id=post_id)
+        return row if row["state"] in ENDED else None
 
-        target = until(ended, "the worker to publish", SECONDS_AHEAD + 60)
-        if target["state"] != "published":
-            raise DemoError(f"the target ended as {target['state']}: {target['error']}")
-        late = datetime.fromisoformat(target["published_at"]) - datetime.fromisoformat(
-            scheduled["scheduled_at"]
-        )
-        self._say(
-            9,
-            "the worker published it",
-            [f"done {late.total_seconds():.2f} s after its time, attempt {target['attempts']}"],
-        )
-        return target
-
-    def _show(self, target: dict[str, Any]) -> None:
+    def _show(self, number: int, targets: list[dict[str, Any]]) -> None:
         sandbox = self._info["sandbox_url"]
         received = requests.get(f"{sandbox}/_control/posts", timeout=10).json()["posts"]
-        post = next((p for p in received if p["urn"] == target["external_id"]), None)
-        if post is None:
-            raise DemoError(f"the sandbox did not receive {target['external_id']}")
-        if post["defects"]:
-            raise DemoError(f"the sandbox received it damaged: {post['defects']}")
-        notification = self.visitor.row("notifications", "kind", kind="target_published")["kind"]
-        self._say(10, "the platform has it, and the row says so", [
-            f"received: {post['urn']}, {len(post['visible_text'])} characters, {len(post['media'])} image(s)",
-            f"row:      {target['state']}, {target['external_id']}, {target['external_url']}",
-            f"told:     {notification}",
-            f"look at   {sandbox}/feed",
+        evidence = []
+        for target in targets:
+            post = next((p for p in received if p["urn"] == target["external_id"]), None)
+            if post is None:
+                raise DemoError(f"the sandbox did not receive {target['external_id']}")
+            if post["defects"]:
+                raise DemoError(f"the sandbox received it damaged: {post['defects']}")
+            evidence += [
+                f"received: {post['urn']}, {len(post['visible_text'])} characters, {len(post['media'])} image(s)",
+                f"row:      {target['state']}, {target['external_id']}, {target['external_url']}",
+            ]
+        query = self.visitor.supabase.table("notifications").select("kind")
+        told: Any = query.eq("kind", "target_published").execute().data
+        self._say(number, "the platform has both, and the rows say so", [
+            *evidence, f"told:     {len(told)} × {told[0]['kind']}", f"look at   {sandbox}/feed"
         ])  # fmt: skip

@@ -142,16 +142,22 @@ class Visitor:
         target = urljoin(page.url, action[1]) if action else page.url
         return self.browser.post(target, data=form, timeout=30).url
 
-    def events(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def events(
+        self, path: str, method: str = "GET", body: Any = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The Server-Sent Events of a route of Lin's API."""
-        with self.browser.get(
+        with self.browser.request(
+            method,
             f"{self.info['api_url']}{path}",
+            json=body,
             headers={"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"},
             stream=True,
             timeout=90,
         ) as answer:
-            answer.raise_for_status()
+            if answer.status_code >= 400:
+                raise DemoError(f"{method} {path} answered {answer.status_code}: {answer.text}")
             event = "message"
+            answer.encoding = "utf-8"
             for line in answer.iter_lines(decode_unicode=True):
                 name, _, value = line.partition(": ")
                 if name == "event":
