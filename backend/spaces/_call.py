@@ -100,7 +100,7 @@ class Call(Generic[T]):
 
     def late(self, deadline_seconds: float) -> SpaceError:
         """The error for a deadline that passed, depending on how far the call came."""
-        space, seconds = self._space.name, f"{deadline_seconds:g} s"
+        space, seconds = self._space.name, f"{round(deadline_seconds, 2):g} s"
         if self.connecting and self._asleep_because:
             return SpaceUnavailable(
                 f"The Space {space} did not wake up within {seconds}: {self._asleep_because}"

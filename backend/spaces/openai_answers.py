@@ -145,20 +145,6 @@ def check_lengths(vectors: Sequence[Sequence[float]], name: str) -> None:
         raise SpaceAnswerUnusable(f"The vectors of the endpoint {name} have different lengths.")
 
 
-def audio_mime(content: bytes, name: str) -> str:
-    """The MIME type of speech by its first bytes. Raises SpaceAnswerUnusable when they are no sound that Lin keeps."""
-    if content.startswith(b"RIFF") and content[8:12] == b"WAVE":
-        return "audio/wav"
-    if content.startswith(b"ID3"):
-        return "audio/mpeg"
-    # a frame of MPEG audio: eleven bits set, then version and layer III
-    if len(content) > 1 and content[0] == 0xFF and content[1] & 0xE6 == 0xE2:
-        return "audio/mpeg"
-    if content.startswith(b"OggS"):
-        return "audio/ogg"
-    raise SpaceAnswerUnusable(f"The endpoint {name} answered with something other than WAV, MP3 or Ogg.")  # fmt: skip
-
-
 def _text_of(content: object) -> str:
     """A message's content: a text, or a list of parts of which some are texts."""
     if isinstance(content, str):
@@ -179,5 +165,8 @@ def _vector(value: object) -> list[float] | None:
     for number in value:
         if isinstance(number, bool) or not isinstance(number, int | float):
             return None
-    vector = [float(number) for number in value]
+    try:
+        vector = [float(number) for number in value]
+    except OverflowError:
+        return None
     return vector if all(map(math.isfinite, vector)) else None

@@ -53,6 +53,7 @@ class OpenAiEndpoint:
             )
         self._base = urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", ""))
         self._model = url.fragment or None
+        self._found: str | None = None
         self._key = key or None
         self._certificates: ssl.SSLContext | None = None
         self._lock = threading.Lock()
@@ -62,17 +63,20 @@ class OpenAiEndpoint:
         return f"OpenAiEndpoint({self.name!r})"
 
     async def model(self, news: News) -> str:
-        """The model's name: the configured one, else the first that the endpoint lists, asked for once. Raises SpaceError."""
-        if self._model is None:
+        """The model's name: the configured one, else the first that the endpoint lists, asked for until it is gone. Raises SpaceError."""
+        if self._model:
+            return self._model
+        found = self._found  # read once: a call that runs beside this one may forget it
+        if found is None:
             asked = self.asked("/models", "")
             async with self.ask("GET", "/models", asked, news) as answer:
                 names = read_models(read_json(await answer.aread(), asked), asked)
-            self._model = names[0]
+            found = self._found = names[0]
             log.info(
                 "a model was taken for an endpoint that is configured without one",
                 extra={"endpoint": self.name, "model": names[0], "of": len(names)},
             )
-        return self._model
+        return found
 
     def asked(self, path: str, model: str, sent: str = "") -> Asked:
         """What is about to be asked, for `ask` and for judging the answer."""
@@ -124,6 +128,8 @@ class OpenAiEndpoint:
         if answer.status_code == 200:
             answer.stream = _Capped(answer.stream, MAX_BYTES)
             return answer
+        if answer.status_code == 404:
+            self._found = None  # the server may have another model by now
         answer.stream = _Capped(answer.stream, _MAX_ERROR_BYTES)
         try:
             told = read_json(await answer.aread(), asked)

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 import httpx
 import httpx_sse
 
-from backend.core.errors import SpaceUnavailable
+from backend.core.errors import SpaceAnswerUnusable, SpaceUnavailable
 from backend.core.models import ChatRequest, Progress, Spoken, WriteRequest, Written
 
 from ._roles import clean_text
+from ._sounds import sound_mime
+from .discretion import discreet, without_instructions
 from .openai_answers import (
     Completion,
-    audio_mime,
     check_lengths,
     read_json,
     read_vectors,
@@ -71,9 +72,17 @@ class OpenAiModel:
         deadline_seconds: float,
     ) -> str:
         """See `core.models.Model.chat`."""
-        return self._complete(
-            chat_messages(request), False, on_progress, canceled, deadline_seconds
+        answer = self._complete(
+            chat_messages(request),
+            False,
+            discreet(on_progress, request.language),
+            canceled,
+            deadline_seconds,
         )
+        answer = without_instructions(answer, request.language, ended=True).strip()
+        if not answer:
+            raise SpaceAnswerUnusable(f"The endpoint {self.space} answered without any text.")
+        return answer
 
     def speak(
         self,
@@ -96,7 +105,7 @@ class OpenAiModel:
             asked = self._endpoint.asked("/audio/speech", model, text)
             async with self._endpoint.ask("POST", asked.path, asked, news, body) as answer:
                 audio = await answer.aread()
-            return Spoken(audio, audio_mime(audio, self.space))
+            return Spoken(audio, sound_mime(audio))
 
         return self._follow(work, lambda _: None, canceled, deadline_seconds)
 

@@ -16,8 +16,8 @@ import pytest
 from backend.core.models import ChatRequest, Model, Passage, Progress, WriteRequest, Written
 from backend.spaces.openai_model import OpenAiModel
 from tests.models import endpoint as strict
+from tests.models.rigs import KEY
 
-KEY = "sk-a-key-that-nobody-may-see-0123456789"
 # Long enough for a busy machine: no test waits for it to pass.
 PATIENCE_SECONDS = 60.0
 SCRIPT = Path(strict.__file__)
@@ -91,8 +91,6 @@ def endpoint() -> Iterator[strict.Endpoint]:
     with strict.Endpoint() as running:
         running.key = KEY
         yield running
-        # a connection that is still open is one that a call left behind
-        running.acts.clear()
 
 
 @pytest.fixture

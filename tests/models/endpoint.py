@@ -24,7 +24,7 @@ from typing import Any
 
 MODEL = "small-1"
 DIMENSIONS = 64
-ANSWER = "Lyon renovated twelve bridges. The work took three years and cost less than planned."
+ANSWER = "Lyon renovated twelve bridges [1]. The work took three years and cost less than planned."
 _FIELDS = {
     "/v1/chat/completions": {"model", "messages", "stream"},
     "/v1/embeddings": {"model", "input", "encoding_format"},
@@ -255,15 +255,15 @@ _SERVED: dict[str, Callable[[Handler, Any], None]] = {
 }
 
 
-def _begin_and_wait(handler: Handler) -> None:
-    """What a process does that is to be killed in mid-stream."""
+def one_word_and_silence(handler: Handler) -> None:
+    """Begin an answer and leave it at that."""
     handler.begin()
-    handler.piece("Lyon")
+    handler.piece("Lyon.")
     handler.await_departure()
 
 
 if __name__ == "__main__":
     with Endpoint(int(sys.argv[1])) as served:
-        served.acts.append(_begin_and_wait)
+        served.acts.append(one_word_and_silence)
         print(served.url, flush=True)
         threading.Event().wait()

@@ -19,8 +19,9 @@ from backend.core.errors import (
     SpaceUnavailable,
 )
 from backend.spaces.openai_model import OpenAiModel
-from tests.models.conftest import KEY, Ran
-from tests.models.endpoint import ANSWER, MODEL, Endpoint, Handler, behave
+from tests.models.conftest import Ran
+from tests.models.endpoint import ANSWER, MODEL, Endpoint, Handler, behave, one_word_and_silence
+from tests.models.rigs import KEY
 
 LEFT_SECONDS = 30.0
 
@@ -109,19 +110,13 @@ def cancel_and_say_nothing(ran: Ran) -> Callable[[Handler], None]:
     return act
 
 
-def one_word_and_silence(handler: Handler) -> None:
-    handler.begin()
-    handler.piece("Lyon")
-    handler.await_departure()
-
-
 def test_a_stream_that_falls_silent_ends_at_the_deadline_and_is_closed(
     endpoint: Endpoint, model: OpenAiModel, ran: Ran
 ) -> None:
     endpoint.acts.append(one_word_and_silence)
     with pytest.raises(SpaceTimedOut, match="did not finish within 2 s"):
         ran.chat(model, deadline_seconds=2)
-    assert ran.texts == ["Lyon"]
+    assert ran.texts == ["Lyon."]
     assert endpoint.left.wait(LEFT_SECONDS)
 
 
@@ -180,7 +175,7 @@ def test_a_stream_that_is_dropped_keeps_what_had_come(
 
     def drop(handler: Handler) -> None:
         handler.begin()
-        handler.piece("Lyon reno")
+        handler.piece("Lyon.")
         seen.wait(LEFT_SECONDS)
         handler.drop()
 
@@ -188,7 +183,7 @@ def test_a_stream_that_is_dropped_keeps_what_had_come(
     endpoint.acts.append(drop)
     with pytest.raises(SpaceUnavailable, match="went away while it was working"):
         ran.chat(model)
-    assert ran.texts == ["Lyon reno"]
+    assert ran.texts == ["Lyon."]
 
 
 def test_a_stream_that_ends_without_its_end_is_no_answer(
@@ -196,7 +191,7 @@ def test_a_stream_that_ends_without_its_end_is_no_answer(
 ) -> None:
     def cut_off(handler: Handler) -> None:
         handler.begin()
-        handler.piece("Lyon reno")
+        handler.piece("Lyon.")
         handler.raw(b"")
 
     endpoint.acts.append(cut_off)
@@ -216,7 +211,7 @@ def test_a_server_that_is_killed_in_mid_stream_and_started_again_serves_the_next
     ran.on_progress = kill
     with pytest.raises(SpaceUnavailable, match="went away while it was working"):
         ran.chat(model)
-    assert ran.texts == ["Lyon"]
+    assert ran.texts == ["Lyon."]
     endpoint_process.wait()
     with Endpoint(closed_port):
         assert Ran().chat(model) == ANSWER
