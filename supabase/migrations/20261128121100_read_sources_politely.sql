@@ -71,7 +71,8 @@ begin
     update public.sources s set next_fetch_at = now() + lease where s.id = any (chosen);
 
     update public.sources s set next_fetch_at = w.at from (
-      select o.id, greatest(h.next_at, now()) + gap * row_number() over (partition by o.host order by o.next_fetch_at, o.id) as at
+      select o.id, greatest(h.next_at, case when h.busy_until > now() then now() + gap else now() end)
+        + gap * (row_number() over (partition by o.host order by o.next_fetch_at, o.id) - 1) as at
       from public.sources o join private.source_hosts h on h.host = o.host
       where o.id = any (due) and not o.id = any (chosen)
         and (h.busy_until > now() or h.next_at > now() or not h.host = any (free))
