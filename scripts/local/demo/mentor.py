@@ -38,7 +38,7 @@ class Talk:
                 cited = self._cited(data)
                 self._say(number, "asked the mentor about what was read", [
                     f"question: {QUESTION}",
-                    f'answer:   "{_first_line(data["text"])}", in {pieces} pieces, {data["state"]}',
+                    f'answer:   "{_telling_line(data["text"])}", in {pieces} pieces, {data["state"]}',
                     f'cites:    [{cited["number"]}] "{cited["title"]}", {cited["url"]}',
                 ])  # fmt: skip
                 return message_id
@@ -81,12 +81,16 @@ class Talk:
         made = self._visitor.call("POST", f"/api/chat/messages/{message_id}/post").json()
         self._visitor.insert("post_targets", post_id=made["post_id"], account_id=account["id"])
         post = self._visitor.row("posts", "id,text,status", id=made["post_id"])
+        if "[1]" in post["text"]:
+            raise DemoError(f"the draft still cites: {post['text']!r}")
         self._say(number, "turned the answer into a draft", [
-            f'{post["status"]}: "{_first_line(post["text"])}"'
+            f'{post["status"]}: "{_telling_line(post["text"])}", without the citation'
         ])  # fmt: skip
         return post
 
 
-def _first_line(text: str) -> str:
-    line = next((line for line in text.splitlines() if line.strip()), "")
+def _telling_line(text: str) -> str:
+    """The line with what was asked for, else the first; cut to what fits on a screen."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = next((line for line in lines if ANSWER in line), lines[0])
     return line if len(line) <= 110 else f"{line[:109]}…"

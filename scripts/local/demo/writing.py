@@ -28,7 +28,7 @@ class Writing:
         self._say(number, f'the Space drafted three variants about "{item["title"]}"', [
             f"{pieces} progress events, then three texts and an image",
             *(
-                f'{place}: {variant["length"]} of {variant["max_length"]} characters, "{_middle(variant["text"])}"'
+                f'{place}: {variant["length"]} of {variant["max_length"]} characters, "{_own_line(variant["text"], texts)}"'
                 for place, variant in enumerate(output["variants"], 1)
             ),
         ])  # fmt: skip
@@ -43,7 +43,7 @@ class Writing:
         if shorter["length"] >= before["length"]:
             raise DemoError(f"{shorter['length']} characters are not shorter: {shorter['text']!r}")
         self._say(number, 'refined the second one: "shorter"', [
-            f'{before["length"]} → {shorter["length"]} characters, "{_middle(shorter["text"])}"'
+            f'{before["length"]} → {shorter["length"]} characters, without "{_own_line(before["text"], [shorter["text"]])}"'
         ])  # fmt: skip
         return shorter
 
@@ -60,8 +60,9 @@ class Writing:
         raise DemoError("the stream of events ended without a result")
 
 
-def _middle(text: str) -> str:
-    """The second paragraph, where variants differ; cut to a line."""
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
-    shown = paragraphs[min(1, len(paragraphs) - 1)]
+def _own_line(text: str, others: list[str]) -> str:
+    """The first line that the other texts do not have; cut to what fits on a screen."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    rest = [other for other in others if other != text]
+    shown = next((line for line in lines if not any(line in other for other in rest)), lines[0])
     return shown if len(shown) <= 80 else f"{shown[:79]}…"
