@@ -72,6 +72,7 @@ class Saver:
                 "lease_token": answer.lease_token,
                 "text": text if text != saved[answer] else None,
                 "space": self._space,
+                "first_text_ago": answer.first_text_ago,
             }
             for answer, text in texts.items()
         ]

@@ -19,11 +19,12 @@ from .retrieving import Found
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u00ad\u200b\u2060-\u2064\ufeff\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_NUMBERS = r"(?:\d{1,3}|\?)(?:\s*[,;]\s*(?:\d{1,3}|\?))*"
-_CITATION = rf"\[\s*(?P<numbers>{_NUMBERS})\s*\](?P<link>\()?"
+_NUMBERS = r"(?:\d{1,3}|\?)(?:\s{0,2}[,;]\s{0,2}(?:\d{1,3}|\?)){0,7}"
+_CITATION = rf"\[\s{{0,2}}(?P<numbers>{_NUMBERS})\s{{0,2}}\](?P<link>\()?"
 # a picture's "!", a tag's "<", a citation with the "(" that would make a link of it
 _UNSAFE = re.compile(rf"(?P<picture>!+)(?=\[)|(?P<tag><)(?=[A-Za-z/!?])|{_CITATION}")
-_UNDECIDED = re.compile(r"(?:!+|<|\[[\d\s,;?]{0,40})$")
+# as long as the longest citation
+_UNDECIDED = re.compile(r"(?:!*\[[\d\s,;?]{0,70}|!+|<)$")
 
 LONGEST_TITLE = 300
 LONGEST_PASSAGE = 4000

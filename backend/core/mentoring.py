@@ -160,7 +160,7 @@ class Mentor:
         """Store the end; what is told to readers is what is stored. The saver renews the lease meanwhile."""
         result = {
             "state": ending.state, "text": ending.text, "citations": ending.citations,
-            "space": self._model.space if self._model else None,
+            "space": self._model.space if self._model else None, "first_text_ago": answer.first_text_ago,
             "error_class": ending.error_class, "error": ending.error,
         }  # fmt: skip
         for pause in (*_SAVE_AGAIN_SECONDS, None):

@@ -58,6 +58,7 @@ class Answer:
         self.lease_token = lease_token
         self._changed = threading.Condition()
         self._text = ""
+        self._first_text_at: float | None = None
         self._standing: Standing | None = None
         self._ending: Ending | None = None
         self._stop: Literal["stop", "lost"] | None = None
@@ -66,6 +67,11 @@ class Answer:
     def text(self) -> str:
         """All text so far."""
         return self._text
+
+    @property
+    def first_text_ago(self) -> float | None:
+        """How many seconds ago the first text came; None before."""
+        return time.monotonic() - self._first_text_at if self._first_text_at else None
 
     @property
     def stopped(self) -> Literal["stop", "lost"] | None:
@@ -80,6 +86,7 @@ class Answer:
         """All text so far, or what the Space says instead of it."""
         with self._changed:
             if text != self._text:
+                self._first_text_at = self._first_text_at or time.monotonic()
                 self._text = text
                 self._changed.notify_all()
 

@@ -23,6 +23,7 @@ from ._roles import (
     roles_by_name,
 )
 from ._signature import Endpoint, Parameter, find_endpoint
+from .discretion import discreet, without_instructions
 from .prompting import MAX_MATERIAL, mentor_text
 
 ENDPOINTS = ("/chat", "/respond", "/answer", "/ask", "/mentor", "/generate", "/predict")
@@ -63,9 +64,11 @@ class MentorSpace:
     ) -> str:
         """Answer the message; see `core.models.Model.chat` for the errors."""
 
+        tell = discreet(on_progress, request.language)
+
         def report(progress: Progress) -> None:
             text = clean_text(progress.text) if progress.text else None
-            on_progress(Progress(progress.state, progress.queue_position, text or None))
+            tell(Progress(progress.state, progress.queue_position, text or None))
 
         ask = Ask(
             find=lambda info: find_endpoint(info, ENDPOINTS),
@@ -76,6 +79,7 @@ class MentorSpace:
         answer = self._gradio.run(
             ask, on_progress=report, canceled=canceled, deadline_seconds=deadline_seconds
         )
+        answer = without_instructions(answer, request.language, ended=True)
         if not answer:
             raise SpaceAnswerUnusable(f"The Space {self.space} answered without any text.")
         return answer

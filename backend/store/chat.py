@@ -67,7 +67,7 @@ class Answers:
         self._calls = calls
 
     def record_chat_answers(self, answers: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """Save [{message_id, lease_token, text, space}]; returns "go on", "stop" or "lost" by message."""
+        """Save [{message_id, lease_token, text, space, first_text_ago}]; returns "go on", "stop" or "lost" by message."""
         rows = readable(list, self._calls.rpc("record_chat_answers", answers=list(answers)))
         return {row["message_id"]: row["verdict"] for row in rows}
 

@@ -170,7 +170,8 @@ $$;
 grant execute on function public.begin_chat_turn(uuid, text) to authenticated;
 
 -- Does:    saves how far the answers of one process are, all in one call, and renews their leases.
--- Takes:   [{message_id, lease_token, text, space}]; text is all so far, null when nothing was added.
+-- Takes:   [{message_id, lease_token, text, space, first_text_ago}]; text is all so far, null when nothing was added; how many seconds
+--          ago the first of it came.
 -- Returns: for each "go on", "stop" (its owner asked) or "lost" (it ended or was deleted: write nothing more).
 -- May call: service_role. Safe to repeat.
 create function public.record_chat_answers(answers jsonb) returns table (message_id uuid, verdict text)
@@ -178,12 +179,12 @@ language sql
 set search_path = ''
 as $$
   with told as (
-    select * from jsonb_to_recordset(answers) as r (message_id uuid, lease_token bigint, text text, space text)
+    select * from jsonb_to_recordset(answers) as r (message_id uuid, lease_token bigint, text text, space text, first_text_ago double precision)
   ), written as (
     update public.chat_messages m set
       text = coalesce(t.text, m.text),
       space = coalesce(t.space, m.space),
-      first_text_at = coalesce(m.first_text_at, case when t.text <> '' then now() end),
+      first_text_at = coalesce(m.first_text_at, now() - make_interval(secs => t.first_text_ago)),
       lease_until = now() + interval '20 seconds'
     from told t
     where m.id = t.message_id and m.lease_token = t.lease_token and m.state = 'streaming'
@@ -196,7 +197,7 @@ $$;
 grant execute on function public.record_chat_answers(jsonb) to service_role;
 
 -- Does:    ends an answer, once.
--- Takes:   result {state: complete | interrupted, text, citations, space, error_class, error}.
+-- Takes:   result {state: complete | interrupted, text, citations, space, first_text_ago, error_class, error}.
 -- Returns: whether it was stored; false when it had ended or was deleted.
 -- May call: service_role. Safe to repeat.
 create function public.finish_chat_answer(message uuid, token bigint, result jsonb) returns boolean
@@ -213,7 +214,7 @@ begin
     space = result ->> 'space',
     error_class = result ->> 'error_class',
     error = left(result ->> 'error', 500),
-    first_text_at = coalesce(m.first_text_at, case when result ->> 'text' <> '' then now() end),
+    first_text_at = coalesce(m.first_text_at, now() - make_interval(secs => (result ->> 'first_text_ago')::double precision)),
     finished_at = now()
   where m.id = message and m.lease_token = token and m.state = 'streaming'
   returning * into ended;
