@@ -44,6 +44,7 @@ as $$
   with words as (
     select w.lexeme as word, (w.positions)[1] as place
     from unnest(to_tsvector('pg_catalog.simple', left(question, 2000))) w
+    where w.lexeme !~ '^[^-.@/]+(-[^-.@/]+)+$' -- of "cast-iron" its parts are words as well
   ), read as (
     select l as language from private.passage_languages() l
   ), known (language) as (
@@ -55,7 +56,7 @@ as $$
         when 'de' then '{wer,wann,wo,wieso,weshalb,wozu,gibt,sagt}'::text[]
         when 'en' then '{tell,say,says,said}'::text[]
         when 'es' then '{cómo,cuándo,dónde,cuál,qué,quién}'::text[]
-        when 'fr' then '{comment,pourquoi,quand,quel,quelle,quels,quelles,quoi,où,combien,est-ce,dit,disent,il,elle,y,a,les,on,plus}'::text[]
+        when 'fr' then '{comment,pourquoi,quand,quel,quelle,quels,quelles,quoi,où,combien,est-ce,dit,disent,faut,il,elle,y,a,les,on,plus}'::text[]
         when 'it' then '{quando,quali,quale,perché,cosa}'::text[] end)
   ), counted as (
     select l.language, count(*) + case when r.language is null then 0 else 0.5 end as votes, r.language is not null as is_read
@@ -78,6 +79,7 @@ as $$
       select s.lexeme from (select language from read union select language from spoken) l,
         unnest(to_tsvector(private.search_configuration(l.language), k.word)) s
     ) x
+    where x.lexeme <> ''
   )
   select string_agg(private.lexeme_query(l.lexeme)::text, ' | ' order by l.lexeme)::tsquery, count(*)::integer
   from lexemes l group by l.word, l.place order by l.place
@@ -86,13 +88,16 @@ grant execute on function private.question_terms(text) to authenticated;
 
 -- Does:    ranks the caller's passages by the words of a question. A word counts the more the fewer passages have it, in a
 --          title more than in the text; a title that the question names in full counts like the whole question.
--- Takes:   at most `take` of the best. What is looked at grows with the rarest words only: words that more than 5,000 passages
+-- Returns: at most `take` of the best; covered is 1 for a passage with all words of the question, and falls with what it lacks.
+--          What is looked at grows with the rarest words only: words that more than 5,000 passages
 --          have are counted in what others found, and looked for only where there are no others.
 -- Definer: under row-level security no index on words may be used, as @@ is not leakproof. So this tells ids and ranks of
 --          the caller's own passages, and search_passages reads these under row-level security.
-create function private.rank_by_words(question text, take integer) returns table (id uuid, score double precision)
+create function private.rank_by_words(question text, take integer)
+returns table (id uuid, score double precision, covered double precision)
 language plpgsql
 stable
+rows 50 -- and not 1,000, for which the planner would read all passages
 security definer
 set search_path = ''
 as $$
@@ -109,6 +114,7 @@ declare
   wanted tsquery;
   looked_at integer := 0;
   number integer;
+  total double precision;
 begin
   select array_agg(t.term), array_agg(t.variants) into terms, variants from private.question_terms(question) t;
   if reader is null or terms is null then
@@ -117,7 +123,7 @@ begin
   select count(*) into everything from (select 1 from public.passages p where p.user_id = reader limit most) x;
   for number in 1 .. cardinality(terms) loop
     select count(*) into known from (
-      select 1 from public.passages p where p.search @@ (own && terms[number]) limit most) x;
+      select 1 from public.passages p where p.search @@ (own && terms[number]) and p.user_id = reader limit most) x;
     having_it[number] := known;
     weights[number] := ln(1 + (everything - known + 0.5) / (known + 0.5));
   end loop;
@@ -131,15 +137,15 @@ begin
     return;
   end if;
 
+  select sum(w) into total from unnest(weights) w;
   return query
-  select c.id, w.score + case
-      when char_length(c.title) > 3 and position(lower(c.title) in lower(question)) > 0 then (select sum(x) from unnest(weights) x)
-      else 0 end
+  select c.id, w.score, least(1, sqrt(4 * w.score / total)) -- a word that stands once in the text gives a quarter of its weight
   from (select p.id, p.title, p.search, p.written_at from public.passages p
     where p.search @@ (own && wanted) and p.user_id = reader limit 2 * most) c
   cross join lateral (
     -- ts_rank divides by the number of variants, of which a passage mostly has one
-    select sum(weights[t.number] * least(1, variants[t.number] * ts_rank('{0.4, 0.4, 0.4, 1}', c.search, t.term))) as score
+    select sum(weights[t.number] * least(1, variants[t.number] * ts_rank('{0.4, 0.4, 0.4, 1}', c.search, t.term)))
+      + case when char_length(c.title) > 3 and position(lower(c.title) in lower(question)) > 0 then total else 0 end as score
     from unnest(terms) with ordinality as t (term, number)
   ) w
   order by 2 desc, c.written_at desc, c.id
@@ -199,6 +205,7 @@ select private.add_embeddings();
 create function private.rank_by_meaning(question text, model text, take integer) returns table (id uuid, distance double precision)
 language plpgsql
 stable
+rows 50
 security definer
 set search_path = ''
 as $$
@@ -224,7 +231,8 @@ grant execute on function private.rank_by_meaning(text, text, integer) to authen
 
 -- Does:    finds the caller's passages that a question is about, best first, at most two of one article, post or document.
 -- Takes:   the question as people write it; how many at most (1 to 20); where a model has made one, its vector as '[0.1, …]' with the
---          model's name: then the ranks by words and by meaning are fused (reciprocal rank fusion, Cormack 2009).
+--          model's name: then the ranks by words and by meaning are fused (reciprocal rank fusion, Cormack 2009), where a rank by
+--          words counts by how much of the question it covers: one common word in it is no reason to come before a near meaning.
 -- Returns: id of the passage; kind 'source_item' | 'post' | 'document' and the id of that; in the snippet matches stand between « and ».
 -- May call: signed-in users; their own rows only, by RLS.
 create function public.search_passages(query text, take integer default 8, embedding text default null, embedded_by text default null)
@@ -236,12 +244,13 @@ stable
 set search_path = ''
 as $$
   with words as (
-    select w.id, row_number() over (order by w.score desc) as place from private.rank_by_words(query, 50) w
+    select w.* from private.rank_by_words(query, 50) with ordinality as w (id, score, covered, place)
   ), meanings as (
-    select m.id, row_number() over (order by m.distance, m.id) as place from private.rank_by_meaning(embedding, embedded_by, 50) m
+    select m.* from private.rank_by_meaning(embedding, embedded_by, 50) with ordinality as m (id, distance, place)
   ), fused as (
     select b.id, sum(b.score) as rank
-    from (select w.id, 1.0 / (60 + w.place) as score from words w union all select m.id, 1.0 / (60 + m.place) from meanings m) b
+    from (select w.id, w.covered / (10 + w.place) as score from words w
+      union all select m.id, 1.0 / (10 + m.place) from meanings m) b
     group by b.id
   ), ranked as (
     select p.*, f.rank,

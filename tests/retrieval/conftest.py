@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,7 +15,7 @@ from backend.core.indexing import Indexer
 from backend.sources.language import detect_language
 from backend.store import Supabase
 from local.stack import Stack
-from tests.people import People
+from tests.people import People, Person
 
 from .readers import Database, Reader
 
@@ -61,16 +62,37 @@ def crowd(quiet_stack: Stack) -> Iterator[People]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def make_reader(
+    quiet_stack: Stack, database: Database, supabase: Supabase, crowd: People
+) -> Callable[[], Reader]:
+    """`make_reader()`: somebody new with a source, signed in by a token of the project's own key."""
+
+    def make() -> Reader:
+        user_id = str(uuid.uuid4())
+        email = f"{user_id}@example.com"
+        database.execute(
+            "insert into auth.users (id, email, email_confirmed_at) values (%s, %s, now())",
+            [user_id, email],
+        )
+        nobody = crowd.nobody()
+        person = crowd.with_minted_token(Person(nobody.info, nobody.http, user_id, email))
+        assert person, "the local stack has its signing key at hand"
+        return Reader.make(database, supabase, person)
+
+    return make
+
+
 @pytest.fixture
-def reader(database: Database, supabase: Supabase, crowd: People) -> Reader:
+def reader(make_reader: Callable[[], Reader]) -> Reader:
     """Somebody new with a source."""
-    return Reader.make(database, supabase, crowd.make("reader"))
+    return make_reader()
 
 
 @pytest.fixture
-def other(database: Database, supabase: Supabase, crowd: People) -> Reader:
+def other(make_reader: Callable[[], Reader]) -> Reader:
     """Somebody else with a source."""
-    return Reader.make(database, supabase, crowd.make("other"))
+    return make_reader()
 
 
 @pytest.fixture(scope="session")
