@@ -23,8 +23,16 @@ api = APIBlueprint(
 )
 
 _TROUBLE: Any = {
-    502: {**REFUSALS[503], "description": "The voice Space failed, or answered with no sound"},
-    504: {**REFUSALS[503], "description": "The voice Space did not finish in time"},
+    status: {
+        "description": description,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+        },
+    }
+    for status, description in (
+        (502, "The voice Space failed, or answered with something that is no sound"),
+        (504, "The voice Space did not finish in time"),
+    )
 }
 
 

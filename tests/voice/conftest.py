@@ -126,7 +126,7 @@ def sql(stack: Stack) -> Iterator[Callable[..., list[Any]]]:
     with psycopg.connect(stack.info["database_url"], autocommit=True) as connection:
 
         def run(statement: str, *values: Any) -> list[Any]:
-            cursor = connection.execute(statement, values)  # type: ignore[call-overload] # a literal in every test
+            cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
         yield run

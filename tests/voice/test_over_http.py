@@ -82,7 +82,8 @@ def seconds_of(url: str) -> float:
     with wave.open(io.BytesIO(answered.content)) as sound:
         frames = sound.readframes(sound.getnframes())
         assert any(frames), "silence"
-        return sound.getnframes() / sound.getframerate()
+        seconds: float = sound.getnframes() / sound.getframerate()
+    return seconds
 
 
 def said_to(space: Space) -> list[str]:

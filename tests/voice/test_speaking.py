@@ -302,7 +302,7 @@ def test_what_a_space_does_wrong_is_on_the_account_and_leaves_nothing(
     (speech,) = speeches()
     assert (speech["state"], speech["error_class"], speech["error"]) == ("failed", word, str(voice.error))  # fmt: skip
     assert speech["finished_at"]
-    assert media(alice) == files() == []
+    assert (media(alice), files()) == ([], [])
     voice.error = None
     assert not speak(text).cached  # the next one works
 
@@ -315,7 +315,7 @@ def test_what_is_no_sound_is_not_kept(
     with pytest.raises(SpaceAnswerUnusable, match=why):
         speak(words())
     assert [one["error_class"] for one in speeches()] == ["space_answer_unusable"]
-    assert media(alice) == files() == []
+    assert (media(alice), files()) == ([], [])
 
 
 def test_a_mistake_of_ours_ends_the_booking_and_tells_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,9 +40,9 @@ class MainJob:
 
     def run(self) -> dict[str, Any]:
         """Do everything; returns the row of the first post's target at the end."""
-        reading, writing, talk = (
-            part(self.visitor, self._say) for part in (Reading, Writing, Talk)
-        )
+        reading = Reading(self.visitor, self._say)
+        writing = Writing(self.visitor, self._say)
+        talk = Talk(self.visitor, self._say)
         self._sign_up()
         self._confirm()
         account = self._connect()
@@ -122,12 +123,11 @@ class MainJob:
 
     def _wait(self, number: int, scheduled: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         """Until every post has come to its end; returns their targets, in the same order."""
-        columns = "id,state,due_at,published_at,external_id,external_url,attempts,error,account_id"
         targets, evidence = [], []
         for post_id, row in scheduled.items():
             target = until(
-                lambda post_id=post_id: self._ended(post_id, columns), "the worker to publish", SECONDS_AHEAD + 60
-            )  # fmt: skip
+                partial(self._outcome, post_id), "the worker to publish", SECONDS_AHEAD + 60
+            )
             if target["state"] != "published":
                 raise DemoError(f"the target ended as {target['state']}: {target['error']}")
             late = datetime.fromisoformat(target["published_at"]) - datetime.fromisoformat(
@@ -140,7 +140,8 @@ class MainJob:
         self._say(number, "the worker published both", evidence)
         return targets
 
-    def _ended(self, post_id: str, columns: str) -> dict[str, Any] | None:
+    def _outcome(self, post_id: str) -> dict[str, Any] | None:
+        columns = "id,state,due_at,published_at,external_id,external_url,attempts,error,account_id"
         row = self.visitor.row("post_targets", columns, post_id=post_id)
         return row if row["state"] in ENDED else None
 

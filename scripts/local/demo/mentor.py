@@ -30,7 +30,7 @@ class Talk:
         """Ask the question and follow the answer; returns the id of the message."""
         pieces, message_id = 0, ""
         for event, data in self._visitor.events("/api/chat/send", "POST", {"message": QUESTION}):
-            message_id = data.get("message_id", message_id)
+            message_id = str(data.get("message_id", message_id))
             pieces += event == "delta"
             if event == "error":
                 raise DemoError(f"the answer ended as {data}")
