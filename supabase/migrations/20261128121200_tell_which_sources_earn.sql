@@ -5,11 +5,17 @@ set statement_timeout = '60s';
 
 -- Does:    the id in a text, or null: what a draft was asked for is not checked everywhere.
 create function private.as_id(written text) returns uuid
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select case when pg_input_is_valid(written, 'uuid') then written::uuid end
+begin
+  -- two statements: in one expression the planner would try the cast of a constant before it asks whether it may
+  if pg_input_is_valid(written, 'uuid') then
+    return written::uuid;
+  end if;
+  return null;
+end
 $$;
 grant execute on function private.as_id(text) to authenticated;
 
