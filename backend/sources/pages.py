@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from trafilatura.settings import Document
 
 _HTML = ("text/html", "application/xhtml+xml")
+_FEEDS = ("application/rss+xml", "application/atom+xml", "application/feed+json")
+_FEED = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(rss|feed|rdf:RDF)\b", re.DOTALL)
+# What lies over a page and is not of it. Narrow: pages about biscuits have their cookies, too.
+_CONSENT = re.compile(
+    r"cookie[-_]?(banner|consent|notice|wall|bar|popup|dialog|overlay|law)|consent[-_]?(banner|manager|dialog|popup|overlay)"
+    r"|onetrust|usercentrics|didomi|gdpr|cmp-(container|wrapper)",
+    re.IGNORECASE,
+)
+_KEPT = frozenset({"html", "body", "main", "article"})
+_META = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 # What other files start with, whatever the server calls them.
 _OTHER_FILES = (
     (b"%PDF-", "a PDF file"),
@@ -32,8 +43,10 @@ def read_page(fetched: Fetched, *, now: datetime) -> Page:
     """
     media_type, charset = content_type(fetched)
     for start, name in _OTHER_FILES:
-        if fetched.body.startswith(start):
+        if fetched.body.lstrip().startswith(start):
             raise UnreadableSource(f"{fetched.url} is {name}, not a web page.")
+    if media_type in _FEEDS or _FEED.match(fetched.body):
+        raise UnreadableSource(f"{fetched.url} is a feed; add it as a feed.")
     if media_type == "text/plain":
         return _plain(fetched, charset)
     if media_type and media_type not in _HTML:
@@ -55,6 +68,10 @@ def read_page(fetched: Fetched, *, now: datetime) -> Page:
 
 
 def _extracted(tree: Any, url: str) -> Document | None:
+    for element in list(tree.iter()):
+        about = f"{element.get('id', '')} {element.get('class', '')}"
+        if element.tag == "noscript" or (element.tag not in _KEPT and _CONSENT.search(about)):
+            element.drop_tree()
     # here, because it brings along what most processes never need
     import trafilatura
 
@@ -73,12 +90,19 @@ def _plain(fetched: Fetched, charset: str | None) -> Page:
 
 
 def _encoding(body: bytes, charset: str | None) -> str | None:
-    """UTF-8 when the bytes are that, else what the server says, else None: the page's own `<meta>` tells."""
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
+    """UTF-8 when the bytes are that, else what the server says, else None: the page's own `<meta>` tells.
+
+    Where these say UTF-8 and most of what is not ASCII cannot be, it is Windows-1252.
+    """
+    text = body.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    if not wrong:
+        return "utf-8"
+    meta = _META.search(body[:4096])
+    said = charset or (meta[1].decode("ascii") if meta else "")
+    if said.lower().replace("-", "") != "utf8":
         return charset
-    return "utf-8"
+    return "cp1252" if 2 * wrong > sum(not char.isascii() for char in text) else "utf-8"
 
 
 def _title_element(tree: Any) -> str:
