@@ -135,6 +135,7 @@ class Call(Generic[T]):
     def _attempt(self, *, again: bool = True) -> T:
         client, used = self._space.borrow(self._given_up)
         try:
+            self._stop_if_given_up()
             endpoint = self._ask.find(client.view_api(print_info=False, return_format="dict"))
             values = endpoint.positional(self._ask.arguments(endpoint))
             output = self._run(Job(client, endpoint.name, values), endpoint)
@@ -185,6 +186,9 @@ class Call(Generic[T]):
                 content += piece
                 if len(content) > MAX_FILE_BYTES:
                     raise too_large()
-                if self._given_up.is_set():
-                    raise GenerationCanceled("The call was given up.")
+                self._stop_if_given_up()
         return bytes(content)
+
+    def _stop_if_given_up(self) -> None:
+        if self._given_up.is_set():
+            raise GenerationCanceled("The call was given up.")

@@ -7,7 +7,7 @@ from multiprocessing.managers import BaseManager
 from typing import Any
 
 APPS_METHODS = (
-    "url", "open_gate", "wait_stopped", "received", "headers", "forget_headers", "set_deaf", "door", "slam",
+    "url", "open_gate", "wait_stopped", "received", "headers", "forget_headers", "set_deaf", "door", "slam", "serve",
 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from backend.core.models import Progress, WriteRequest, Written
+from backend.core.models import ChatRequest, Model, Passage, Progress, WriteRequest, Written
+from backend.spaces import connect
 from backend.spaces.writer import WriterSpace
 from tests.unit.spaces.apps_process import AppsManager
 
@@ -26,10 +27,22 @@ class Ran:
     on_progress: Callable[[Progress], None] = lambda _: None
     cancel: threading.Event = field(default_factory=threading.Event)
 
-    def write(self, writer: WriterSpace, deadline_seconds: float = 10, **wanted: Any) -> Written:
+    def write(
+        self, writer: WriterSpace | Model, deadline_seconds: float = 30, **wanted: Any
+    ) -> Written:
         """Run the writer with a request of which `wanted` replaces parts."""
         return writer.write(
             make_request(**wanted),
+            on_progress=self._note,
+            canceled=self.cancel.is_set,
+            deadline_seconds=deadline_seconds,
+        )
+
+    def chat(self, model: Model, message: str, deadline_seconds: float = 30, **wanted: Any) -> str:
+        """Ask the mentor, with one passage unless `wanted` has others."""
+        usual: dict[str, Any] = {"passages": [PASSAGE]}
+        return model.chat(
+            ChatRequest(message, **{**usual, **wanted}),
             on_progress=self._note,
             canceled=self.cancel.is_set,
             deadline_seconds=deadline_seconds,
@@ -42,6 +55,11 @@ class Ran:
     @property
     def states(self) -> list[str]:
         return list(dict.fromkeys(progress.state for progress in self.progress))
+
+
+PASSAGE = Passage(
+    1, "Bridges of Lyon", "The city renovated twelve bridges.", "https://news.example/b"
+)
 
 
 def make_request(**wanted: Any) -> WriteRequest:
@@ -72,6 +90,8 @@ def title() -> str:
 @pytest.fixture(scope="session")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A proxy of `gradio_apps.Apps`."""
+    import gradio_client  # noqa: F401  # takes seconds on a busy machine, which no test's deadline has
+
     folder = tmp_path_factory.mktemp("spaces")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("GRADIO_ANALYTICS_ENABLED", "False")
@@ -89,6 +109,18 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def writer(apps: Any) -> Callable[[str], WriterSpace]:
     """The writer for one of the apps by its path."""
     return lambda path: WriterSpace(f"{apps.url()}/{path}")
+
+
+@pytest.fixture
+def model(apps: Any) -> Callable[[str], Model]:
+    """The model behind one of the apps by its path."""
+    return lambda path: connect(f"{apps.url()}/{path}")
+
+
+@pytest.fixture
+def connected() -> Callable[[str], Model]:
+    """The model at a URL."""
+    return connect
 
 
 @dataclass

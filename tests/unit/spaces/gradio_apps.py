@@ -18,6 +18,10 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from PIL import Image
 
+from tests.unit.spaces.embedding_apps import embedding_apps
+from tests.unit.spaces.mentor_apps import mentor_apps
+from tests.unit.spaces.voice_apps import voice_apps
+
 POST = "The city renovated twelve bridges."
 RED = (200, 10, 10)
 TOO_LONG_TEXT = 100_001
@@ -94,6 +98,13 @@ class Apps:
         """The URL of another server of the same apps."""
         return self._open("off", port)
 
+    def serve(self, source: str) -> str:
+        """The URL of another server, with the `app` that this program makes."""
+        made: dict[str, Any] = {}
+        exec(source, made)  # noqa: S102  # the examples of our own guide
+        server = gr.mount_gradio_app(FastAPI(), made["app"], path="/", ssr_mode=False)
+        return self._open("on", 0, server)
+
     def slam(self, url: str) -> None:
         """Cut all connections of a door and open it no more."""
         door = self._doors.pop(url)
@@ -107,13 +118,13 @@ class Apps:
 
         asyncio.run_coroutine_threadsafe(cut(), self._loop).result(5)
 
-    def _open(self, lifespan: Literal["on", "off"], port: int) -> str:
+    def _open(self, lifespan: Literal["on", "off"], port: int, app: FastAPI | None = None) -> str:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            self._app, lifespan=lifespan, log_level="critical", ws="none", loop="none"
+            app or self._app, lifespan=lifespan, log_level="critical", ws="none", loop="none"
         )
         self._doors[url] = server = _Server(config)
         asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), self._loop)
@@ -154,7 +165,14 @@ def build_apps(control: Control) -> FastAPI:
         answer: Response = await call_next(request)
         return answer
 
-    apps = {**shapes(control), "acting": acting(control), "one": one_at_a_time(control)}
+    apps = {
+        **shapes(control),
+        **mentor_apps(control),
+        **voice_apps(control.received, control.folder),
+        **embedding_apps(control.received),
+        "acting": acting(control),
+        "one": one_at_a_time(control),
+    }
     for name, blocks in apps.items():
         server = gr.mount_gradio_app(server, blocks, path=f"/{name}", ssr_mode=False)
     # Hugging Face serves each Space at the root of a host of its own.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 
-from backend.core.errors import SpaceError, SpaceFailed, SpaceUnavailable
+from backend.core.errors import SpaceAnswerUnusable, SpaceError, SpaceFailed, SpaceUnavailable
+from backend.core.models import ChatRequest, Model
 from backend.spaces import connect
 from backend.spaces._gradio import trusted_with_token
 from backend.spaces._troubles import clean_message
 from backend.spaces.writer import WriterSpace
+from tests.unit.spaces.conftest import make_request
 
 TOKEN = "hf_MadeUpForTheseTests0123456789"
 
@@ -86,6 +89,47 @@ def test_the_token_is_in_no_error_log_output_or_name(apps, hub, ran, caplog, cap
         assert TOKEN not in f"{error!r} {error.__cause__!r} {error.__context__!r}"
     printed = capfd.readouterr()
     assert TOKEN not in f"{space!r} {space._gradio!r} {caplog.text} {printed.out} {printed.err}"
+
+
+CALLS: dict[str, Callable[[Model, str], object]] = {
+    "write": lambda model, text: model.write(
+        make_request(title="fail", text=text),
+        on_progress=lambda _: None, canceled=lambda: False, deadline_seconds=30,
+    ),
+    "chat": lambda model, text: model.chat(
+        ChatRequest(text), on_progress=lambda _: None, canceled=lambda: False, deadline_seconds=30
+    ),
+    "speak": lambda model, text: model.speak(
+        text, voice=None, canceled=lambda: False, deadline_seconds=30
+    ),
+    "embed": lambda model, text: model.embed([text], deadline_seconds=30),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_no_kind_of_call_shows_the_token(apps, hub, kind, caplog, capfd):
+    """Whatever the Space makes of the call, it got the token, and nobody else did."""
+    caplog.set_level(logging.DEBUG)
+    apps.forget_headers()
+    hub.requests.clear()
+    model = connect("alice/writer", token=TOKEN, key=TOKEN)
+    with pytest.raises(SpaceError) as failed:
+        CALLS[kind](model, f"fail with {TOKEN}")
+    assert TOKEN not in f"{failed.value!r} {failed.value.__cause__!r} {failed.value.__context__!r}"
+    assert {r.get("authorization") for r in hub.requests} == {f"Bearer {TOKEN}"}
+    assert {s.get("x-hf-authorization") for s in apps.headers()} == {f"Bearer {TOKEN}"}
+    printed = capfd.readouterr()
+    assert TOKEN not in f"{model!r} {vars(model)!r} {caplog.text} {printed.out} {printed.err}"
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_no_kind_of_call_gives_the_token_to_a_space_elsewhere(apps, kind):
+    apps.forget_headers()
+    model = connect(f"{apps.url()}/acting", token=TOKEN, key=None)
+    with pytest.raises((SpaceFailed, SpaceAnswerUnusable)):
+        CALLS[kind](model, "fail")
+    assert apps.headers()
+    assert TOKEN not in str(apps.headers())
 
 
 @pytest.mark.parametrize("stage", ["PAUSED", "BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR"])
