@@ -541,3 +541,155 @@ def test_the_deadline_holds_over_all_hops_and_drips(site: Any, door: PublicHttp)
 def test_every_refusal_is_one_kind_of_error() -> None:
     for error in (AddressRefused, FetchFailed, TooLarge):
         assert issubclass(error, FetchError)
+
+
+# ---------------------------------------------------------------------------------- servers that try it
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("target", ["http://intranet.example:{port}/", "//169.254.169.254/", "http://[fd00:ec2::254]/"])  # fmt: skip
+def test_no_kind_of_redirect_leads_inside(
+    names: Names, site: Any, door: PublicHttp, status: int, target: str
+) -> None:
+    other = site.url.rpartition(":")[2]
+    names.addresses["intranet.example"] = ["127.0.0.1"]
+    site.answer("/", status, Location=target.format(port=other))
+    assert "private network" in refused(door, f"{site.url}/")
+    assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::",
+        "fd00:ec2::254", "fe80::1", "fec0::1", "169.254.169.254", "100.100.100.200", "0.0.0.0", "10.0.0.1",  # noqa: S104
+    ],
+)  # fmt: skip
+def test_a_name_is_judged_by_its_address_of_either_family(
+    names: Names, router: list[str], address: str
+) -> None:
+    names.addresses["sly.example"] = [address]
+    assert "sly.example" in refused(PublicHttp(), "http://sly.example/")
+    assert router == []
+
+
+def test_a_name_with_several_addresses_is_connected_to_the_checked_one_only(
+    monkeypatch: pytest.MonkeyPatch, router: list[str], site: Any
+) -> None:
+    site.answer("/", body=b"inside")
+    port = int(site.url.rpartition(":")[2])
+    unreachable = "93.184.215.99"
+    real = socket.getaddrinfo
+
+    def both(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != "both.example":
+            return real(host, *args, **kwargs)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (unreachable, port)), (*kind, ("127.0.0.1", port))]
+
+    def dead(self: socket.socket, address: Any) -> None:
+        router.append(address[0])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    monkeypatch.setattr(socket.socket, "connect", dead)
+    with pytest.raises(FetchError):
+        PublicHttp().fetch(f"http://both.example:{port}/", max_bytes=10, deadline_seconds=3)
+    assert "127.0.0.1" not in router
+    assert site.requests == []
+
+
+def test_a_proxy_named_in_the_environment_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, site: Any, names: Names, door: PublicHttp
+) -> None:
+    """A proxy would look up the name by itself, past every check."""
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, site.url)
+    names.addresses["intranet.example"] = ["10.0.0.1"]
+    assert "private network" in refused(door, "http://intranet.example/")
+    assert site.requests == []
+
+
+def test_a_bomb_behind_a_redirect_is_refused_as_well(site: Any, door: PublicHttp) -> None:
+    site.answer("/", 302, Location="/bomb")
+    site.answer("/bomb", body=_gzip_bomb(), Content_Encoding="gzip")
+    with pytest.raises(TooLarge):
+        door.fetch(f"{site.url}/", max_bytes=MEGABYTE)
+
+
+def test_encodings_piled_on_each_other_are_refused(site: Any, door: PublicHttp) -> None:
+    body = b"x"
+    for _ in range(50):
+        body = gzip.compress(body)
+    site.answer("/", body=body, Content_Encoding=", ".join(["gzip"] * 50))
+    with pytest.raises(FetchError):
+        door.fetch(f"{site.url}/", max_bytes=MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"X-A: b\r\n", b"X-A: " + b"b" * 60_000 + b"\r\n", b"x" * 65536], ids=["many", "long", "endless"]
+)  # fmt: skip
+def test_headers_without_end_are_not_read_to_their_end(
+    raw_server: Any, read_request: Any, piece: bytes
+) -> None:
+    sent: list[int] = []
+
+    def talk(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            connection.sendall(piece)
+            sent.append(len(piece))
+
+    server = raw_server(talk)
+    with pytest.raises(FetchError):
+        PublicHttp([server.url]).fetch(server.url, max_bytes=MEGABYTE, deadline_seconds=20)
+    assert sum(sent) < 20 * MEGABYTE
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_only_listens_is_left_at_the_deadline(raw_server: Any, scheme: str) -> None:
+    over = threading.Event()
+    server = raw_server(lambda connection: over.wait(60))
+    url = server.url.replace("http", scheme)
+    begun = time.monotonic()
+    with pytest.raises(FetchFailed):
+        PublicHttp([url]).fetch(url, max_bytes=10, deadline_seconds=0.5)
+    over.set()
+    assert time.monotonic() - begun < 20  # its own patience is a minute
+
+
+# ---------------------------------------------------------------------------------- good manners
+
+
+def test_whoever_runs_a_server_learns_who_reads_it(site: Any) -> None:
+    site.answer("/", body=b"x")
+    PublicHttp([site.url], contact="https://lin.example").fetch(f"{site.url}/", max_bytes=10)
+    PublicHttp([site.url]).fetch(f"{site.url}/", max_bytes=10)
+    told = [headers["User-Agent"] for _, headers, _ in site.requests]
+    assert told == ["Lin/1.0 (+https://lin.example)", "Lin/1.0"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ("", None),
+        ("Retry-After: 120", 120),
+        ("Retry-After: soon", None),
+        # by the server's own clock, however wrong
+        ("Date: Mon, 09 Mar 2020 10:00:00 GMT\r\nRetry-After: Mon, 09 Mar 2020 10:01:00 GMT", 60),
+    ],
+    ids=["nothing", "seconds", "nonsense", "date"],
+)
+def test_a_refusal_tells_its_status_and_how_long_to_wait(
+    raw_server: Any, read_request: Any, headers: str, seconds: float | None
+) -> None:
+    def talk(connection: socket.socket) -> None:
+        read_request(connection)
+        head = "\r\n".join(filter(None, ["HTTP/1.1 503 Busy", "Content-Length: 0", headers]))
+        connection.sendall(f"{head}\r\n\r\n".encode())
+
+    server = raw_server(talk)
+    with pytest.raises(FetchFailed) as caught:
+        PublicHttp([server.url]).fetch(server.url, max_bytes=10)
+    assert (caught.value.status, caught.value.retry_after_seconds) == (503, seconds)
