@@ -43,7 +43,7 @@ from .media.inspecting import Inspector
 from .media.planning import plan_picture
 from .outbound import PlatformHttp, PublicHttp
 from .platforms import PLATFORMS
-from .platforms.counting import utf16_length
+from .platforms.ruler import Ruler
 from .platforms.x_text import weighted_length
 from .sealing import Sealer
 from .settings import Settings, read_settings
@@ -233,20 +233,8 @@ def _generator(
 ) -> Generator:
     return Generator(
         supabase.service.generations, supabase.service.media, _model(settings, settings.writer_space), _public_door(settings), Reader(), Inspector(),
-        _length_on, written, deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
+        Ruler(PLATFORMS, weighted_length), written, deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
     )  # fmt: skip
-
-
-def _length_on(platform: str, text: str) -> int:
-    """How long a platform finds a text; see limits.text.counted."""
-    counted = PLATFORMS[platform].LIMITS["text"]["counted"] if platform in PLATFORMS else None
-    match counted:
-        case "weighted":
-            return weighted_length(text)
-        case "utf16":
-            return utf16_length(text)
-        case _:
-            return len(text)
 
 
 def _speaker(settings: Settings, supabase: Supabase) -> Speaker:

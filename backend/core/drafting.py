@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import GenerationCanceled, SpaceError
-from .fitting_text import Limits, Measure
+from .fitting_text import Limits, Ruler
 from .models import Model, WriteRequest, Written
 from .progress_reporting import Reporter
 
@@ -35,7 +35,7 @@ class Drafter:
         writer: Model,
         reporter: Reporter,
         limits: Mapping[str, Mapping[str, Any]],
-        measure: Measure,
+        ruler: Ruler,
         *,
         canceled: Callable[[], bool],
         deadline_seconds: float,
@@ -44,7 +44,7 @@ class Drafter:
         self._writer = writer
         self._reporter = reporter
         self._names = {platform: str(limit["name"]) for platform, limit in limits.items()}
-        self._limits = Limits({name: int(limit["max"]) for name, limit in limits.items()}, measure)
+        self._limits = Limits({name: int(limit["max"]) for name, limit in limits.items()}, ruler)
         self._canceled = canceled
         self._deadline_seconds = deadline_seconds
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import regex
-
-Measure = Callable[[str, str], int]
-"""How long a platform (its name) finds a text, in the platform's own unit."""
+from typing import Protocol
 
 _ELLIPSIS = "…"
-# What a title or an initial ends with ends no sentence, and neither does a point that small letters follow.
-_SENTENCE_END = regex.compile(
-    r"""(?:(?<!\b(?:Dr|Mr|Mrs|Ms|Prof|St|Mme|Mlle|\p{L}))\.|[!?…]|\.{2,})[.!?…]*["'”’»)\]]*(?=\s+[^\s\p{Ll}]|\s*\Z)|[。！？｡]+["'”’»」』）)\]]*|(?<=\S)(?=\n)"""
+_SENTENCE_END = re.compile(
+    r"""[.!?…]+["'”’»)\]]*(?=\s|\Z)|[。！？｡]+["'”’»」』）)\]]*|(?<=\S)(?=\n)"""
 )
-_WORD_END = regex.compile(r"(?<=\S)(?=\s)")
-_TAIL = regex.compile(r"(?:(?:\A|\s+)(?:[#＃][^\s#＃]+|https?://\S+|www\.\S+))+\s*\Z")
-_LINK = regex.compile(r"(?:https?://|www\.)\S+")
+_TITLES = ("Dr.", "Mr.", "Mrs.", "Ms.", "Prof.", "St.", "Mme.", "Mlle.")
+_INITIAL = re.compile(r"(?:\A|[\s.(])[^\W\d_]\.\Z")
+_WORD_END = re.compile(r"(?<=\S)(?=\s)")
+_TAIL = re.compile(r"(?:(?:\A|\s+)(?:[#＃][^\s#＃]+|https?://\S+|www\.\S+))+\s*\Z")
+_LINK = re.compile(r"(?:https?://|www\.)\S+")
+_HASH = re.compile("[#＃]")
 _AT_A_CUT = " \t\r\n,;:–—-"
+
+
+class Ruler(Protocol):
+    """What the platforms and readers of a text know about it; see platforms/ruler.py."""
+
+    def length(self, platform: str, text: str) -> int:
+        """How long a platform finds the text, in its own unit; characters for one that is not known."""
+        ...
+
+    def letters(self, text: str) -> list[int]:
+        """Where each of what readers see as one letter ends."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,18 +53,18 @@ class Room:
 class Limits:
     """The longest text of each platform that a post is for, by the platform's id."""
 
-    def __init__(self, longest: Mapping[str, int], measure: Measure) -> None:
+    def __init__(self, longest: Mapping[str, int], ruler: Ruler) -> None:
         self._longest = dict(longest)
-        self._measure = measure
+        self._ruler = ruler
 
     def fits(self, text: str) -> bool:
         """Whether every platform takes the text."""
-        return all(self._measure(name, text) <= most for name, most in self._longest.items())
+        return all(self._ruler.length(name, text) <= most for name, most in self._longest.items())
 
     def tightest(self, text: str) -> Room:
         """The platform with the least room left."""
         rooms = [
-            Room(name, self._measure(name, text), most) for name, most in self._longest.items()
+            Room(name, self._ruler.length(name, text), most) for name, most in self._longest.items()
         ]
         return min(rooms, key=lambda room: (room.longest - room.length, room.platform))
 
@@ -77,36 +88,45 @@ class Limits:
         return whole or Trimmed(self._letters(text), "cut in the middle of a word")
 
     def _cut(self, body: str, tail: str) -> Trimmed | None:
-        places = _Places(body)
-        room = self._last(places.letters, lambda end: self.fits(body[:end].rstrip() + tail))
-        sentence = self._last(places.sentences, lambda end: self.fits(body[:end].rstrip() + tail))
+        letters = self._ruler.letters(body)
+        borders = set(letters)
+        sentences = [end for end in _sentence_ends(body) if end in borders]
+        words = [found.end() for found in _WORD_END.finditer(body) if found.end() in borders]
+
+        room = _last(letters, lambda end: self.fits(body[:end].rstrip() + tail))
+        sentence = _last(sentences, lambda end: self.fits(body[:end].rstrip() + tail))
         if sentence and 2 * sentence >= (room or 0):
             return Trimmed(body[:sentence].rstrip(), "cut at the last sentence end that fits")
-        word = self._last(places.words, lambda end: self.fits(_shortened(body[:end]) + tail))
+        word = _last(words, lambda end: self.fits(_shortened(body[:end]) + tail))
         if word and _shortened(body[:word]) != _ELLIPSIS:
             return Trimmed(_shortened(body[:word]), "cut at the last word that fits")
         return None
 
     def _letters(self, text: str) -> str:
-        end = self._last(_Places(text).letters, lambda place: self.fits(_shortened(text[:place])))
+        letters = self._ruler.letters(text)
+        end = _last(letters, lambda place: self.fits(_shortened(text[:place])))
         return _shortened(text[:end]) if end else ""
 
-    @staticmethod
-    def _last(places: Sequence[int], fits: Callable[[int], bool]) -> int | None:
-        """The last of these places up to which the text fits. A longer text is hardly ever shorter to a platform: the place
-        found always fits, and only a link may make it not the very last."""
-        number = bisect.bisect_left(places, True, key=lambda place: not fits(place))
-        return places[number - 1] if number else None
+
+def _last(places: Sequence[int], fits: Callable[[int], bool]) -> int | None:
+    """The last of these places up to which the text fits. A longer text is hardly ever shorter to a platform: the place
+    found always fits, and only a link may make it not the very last."""
+    number = bisect.bisect_left(places, True, key=lambda place: not fits(place))
+    return places[number - 1] if number else None
 
 
-class _Places:
-    """Where a text may be cut, never within a letter."""
+def _sentence_ends(text: str) -> list[int]:
+    """Where sentences end: not after a title or an initial, nor where small letters follow."""
+    return [
+        found.end()
+        for found in _SENTENCE_END.finditer(text)
+        if not found[0].startswith((".", "…", "!", "?")) or _ends_a_sentence(text, found.end())
+    ]
 
-    def __init__(self, text: str) -> None:
-        self.letters = [found.end() for found in regex.finditer(r"\X", text)]
-        borders = set(self.letters)
-        self.sentences = sorted(borders & {found.end() for found in _SENTENCE_END.finditer(text)})
-        self.words = sorted(borders & {found.end() for found in _WORD_END.finditer(text)})
+
+def _ends_a_sentence(text: str, end: int) -> bool:
+    before, after = text[max(0, end - 8) : end], text[end : end + 40].lstrip()[:1]
+    return not (after.islower() or before.endswith(_TITLES) or _INITIAL.search(before))
 
 
 def _shortened(text: str) -> str:
@@ -117,9 +137,9 @@ def _tails(tail: str) -> list[tuple[str, str]]:
     """What may stand behind the cut, best first, and how that is said."""
     if not tail:
         return [("", "")]
-    links = list(_LINK.findall(tail))
+    links = _LINK.findall(tail)
     kept = [(tail, "; the hashtags and links at the end were kept")]
-    if links and regex.search("[#＃]", _LINK.sub("", tail)):
+    if links and _HASH.search(_LINK.sub("", tail)):
         kept.append(
             ("\n\n" + " ".join(links), "; the links at the end were kept, the hashtags not")
         )

@@ -25,7 +25,7 @@ from .errors import (
     Unavailable,
     UnreadableSource,
 )
-from .fitting_text import Measure
+from .fitting_text import Ruler
 from .models import Model, Progress, WriteRequest
 from .ports import Inspected, MediaInspector, PublicDoor, SourceReader
 from .progress_reporting import LEASE_SECONDS, Lost, ProgressStore, Reporter
@@ -64,7 +64,7 @@ class ResultStore(Protocol):
 class Generator:
     """Runs waiting generations, one call each. `writer` is None on a server without a WRITER_SPACE.
 
-    `measure` counts as a platform does; `written` is called with the id of a generation whenever its row was written.
+    `ruler` counts as platforms do; `written` is called with the id of a generation whenever its row was written.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Generator:
         door: PublicDoor,
         reader: SourceReader,
         inspector: MediaInspector,
-        measure: Measure,
+        ruler: Ruler,
         written: Callable[[str], None],
         *,
         deadline_seconds: float,
@@ -87,7 +87,7 @@ class Generator:
         self._door = door
         self._reader = reader
         self._inspector = inspector
-        self._measure = measure
+        self._ruler = ruler
         self._written = written
         self._deadline_seconds = deadline_seconds
         self._stopping = stopping
@@ -143,7 +143,7 @@ class Generator:
         reporter.report(Progress("running"))
         request = self._request(generation.input)
         drafter = Drafter(
-            self._writer, reporter, _limits(generation.input), self._measure,
+            self._writer, reporter, _limits(generation.input), self._ruler,
             canceled=lambda: self._stopping.is_set() or reporter.canceled(),
             deadline_seconds=self._deadline_seconds,
         )  # fmt: skip

@@ -121,7 +121,7 @@ def sql(floor: Stack) -> Iterator[Callable[..., list[Any]]]:
     with psycopg.connect(floor.info["database_url"], autocommit=True) as connection:
 
         def run(statement: str, *values: Any) -> list[Any]:
-            cursor = connection.execute(statement, values)  # type: ignore[call-overload] # a literal in every test
+            cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
         yield run

@@ -8,19 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core.fitting_text import Limits
-from backend.platforms.counting import utf16_length
+from backend.platforms import PLATFORMS
+from backend.platforms.ruler import Ruler
 from backend.platforms.x_text import weighted_length
 
 FAMILY = "👨‍👩‍👧‍👦"
 
 
-def measure(platform: str, text: str) -> int:
-    counters = {"x": weighted_length, "tiktok": utf16_length}
-    return counters.get(platform, len)(text)
+RULER = Ruler(PLATFORMS, weighted_length)
 
 
 def limits(**longest: int) -> Limits:
-    return Limits(longest, measure)
+    return Limits(longest, RULER)
 
 
 def test_what_fits_is_left_as_it_is() -> None:
@@ -111,11 +110,12 @@ def test_a_very_long_text_takes_no_time_to_speak_of() -> None:
     text = "The city renovated twelve bridges, and it was good. " * 2000
     counted = 0
 
-    def counting(_platform: str, of: str) -> int:
-        nonlocal counted
-        counted += 1
-        return len(of)
+    class Counting(Ruler):
+        def length(self, platform: str, text: str) -> int:
+            nonlocal counted
+            counted += 1
+            return super().length(platform, text)
 
-    kept = Limits({"x": 280}, counting).trim(text)
-    assert len(kept.text) <= 280
+    kept = Limits({"x": 280}, Counting(PLATFORMS, weighted_length)).trim(text)
+    assert RULER.length("x", kept.text) <= 280
     assert counted < 200, "it looks at a few cuts, not at all of them"
