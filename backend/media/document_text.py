@@ -42,10 +42,10 @@ _DAMAGED = "Lin cannot read the text of this document. Export it again."
 _NO_TEXT = "This document holds no text that can be read, only pictures of it. Run text recognition (OCR) over it first."
 
 
-def read_document(file: BinaryIO, mime: str) -> DocumentText:
+def read_document(file: BinaryIO, mime: str, *, seconds: float = SECONDS) -> DocumentText:
     """The text of a PDF or DOCX, at most 400,000 characters of 500 pages; other documents are "unreadable".
 
-    Takes at most a minute and 1.5 GB, which are the child's. Raises nothing about the document; `note` tells its owner.
+    Takes at most `seconds` and 1.5 GB, which are the child's. Raises nothing about the document; `note` tells its owner.
     """
     with tempfile.TemporaryFile() as copy:
         # the child needs a file of the system's, from its beginning
@@ -56,7 +56,7 @@ def read_document(file: BinaryIO, mime: str) -> DocumentText:
         try:
             done = subprocess.run(  # noqa: S603 - our own module, the type as a word
                 [sys.executable, "-m", "backend.media.document_text", mime],
-                stdin=copy, capture_output=True, timeout=SECONDS, cwd=_ROOT, check=False,
+                stdin=copy, capture_output=True, timeout=seconds, cwd=_ROOT, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return DocumentText("unreadable", note=_TOO_LARGE)
