@@ -134,6 +134,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     endpoint: Endpoint
 
+    def handle_error(self, *_: object) -> None:
+        """Nothing: tests break connections on purpose."""
+
 
 class Endpoint:
     """A running endpoint at `url`. `acts` are done instead of behaving, one per request; `key` is the one it wants."""
