@@ -1,9 +1,11 @@
 """How gunicorn runs the web process. The bind address comes from the command line, the number of processes from
 gunicorn's own WEB_CONCURRENCY (1 by default)."""
 
-# Threads: most requests wait for Supabase or a platform, and each followed generation holds one.
+# Threads: most requests wait for Supabase or a platform, and each followed answer or generation holds one. The mentor answers 64
+# at a time; the others are for everything else. They are made when they are needed: fifty answers at once, each with the threads
+# that ask the Space, make a process 11 MB larger (tests/bench/bench_first_token.py).
 worker_class = "gthread"
-threads = 32
+threads = 96
 # A request may wait 60 s (`Prefer: wait`), a stream much longer; this is about a worker that hangs altogether.
 timeout = 120
 # On SIGTERM, let running requests end; a publish that waits is answered within this.
