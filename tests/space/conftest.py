@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,20 +22,24 @@ REPOSITORY = Path(__file__).parents[2]
 class LocalSpace:
     """A running `python -m local.space`."""
 
-    def __init__(self, port: int = 0, extra_path: str = "") -> None:
+    def __init__(self, port: int = 0, extra_path: str = "", key: str | None = None) -> None:
+        # A file: nobody reads along, and a pipe that is full would hold the Space up.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by stop()
+        command = [sys.executable, "-m", "local.space", "--host", "127.0.0.1", "--port", str(port)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.space", "--host", "127.0.0.1", "--port", str(port)],
+            command + (["--key", key] if key else []),
             env={**os.environ, "PYTHONPATH": f"{extra_path}{os.pathsep}{REPOSITORY / 'scripts'}"},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
             self.process.kill()
-            _, said = self.process.communicate()
-            raise RuntimeError(f"the Space did not start (exit {self.process.returncode}):\n{said}")
+            raise RuntimeError(
+                f"the Space did not start (exit {self.process.wait()}):\n{self.said()}"
+            )
         self.ready: dict[str, Any] = json.loads(line)
         self.url: str = self.ready["ready"]
 
@@ -57,6 +62,11 @@ class LocalSpace:
         status, _ = self.control("orders", "POST", order=order, **more)
         assert status == 201
 
+    def said(self) -> str:
+        """What it wrote to its standard error so far."""
+        self._errors.seek(0)
+        return self._errors.read()
+
     def stop(self) -> int:
         """End the process if it still runs; its exit status."""
         if self.process.poll() is None:
@@ -67,9 +77,9 @@ class LocalSpace:
             self.process.kill()
             raise
         finally:
-            for stream in (self.process.stdout, self.process.stderr):
-                if stream:
-                    stream.close()
+            if self.process.stdout:
+                self.process.stdout.close()
+            self._errors.close()
 
 
 @pytest.fixture(scope="session")
@@ -116,13 +126,35 @@ def space(running: LocalSpace) -> LocalSpace:
     return running
 
 
+@pytest.fixture(scope="session")
+def connected(running: LocalSpace) -> Any:
+    """Gradio's own client of the running Space."""
+    from gradio_client import Client
+
+    return Client(running.url, verbose=False, download_files=False)
+
+
 @pytest.fixture
-def start_space() -> Iterator[Callable[[int], LocalSpace]]:
+def start_client() -> Callable[[str], Any]:
+    """Connects clients of one's own, that may lose their connection."""
+    from gradio_client import Client
+
+    return lambda url: Client(url, verbose=False, download_files=False)
+
+
+@pytest.fixture
+def client(space: LocalSpace, connected: Any) -> Any:
+    """Gradio's own client of the running Space, which has no orders."""
+    return connected
+
+
+@pytest.fixture
+def start_space() -> Iterator[Callable[..., LocalSpace]]:
     """Starts Spaces of one's own, to be stopped or killed."""
     started: list[LocalSpace] = []
 
-    def start(port: int = 0) -> LocalSpace:
-        started.append(LocalSpace(port))
+    def start(port: int = 0, key: str | None = None) -> LocalSpace:
+        started.append(LocalSpace(port, key=key))
         return started[-1]
 
     yield start

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .drafting import Article, cut, key_terms, rank_sentences, split_sentences
-from .language import guess_language, named_language, stems
+from .language import SMALL_WORDS, guess_language, named_language, stems
 
 SIGNATURES = {
     "en": "— quoted by Lin's local stand-in Space",
@@ -69,8 +69,11 @@ def answer(
 
     `earlier` are the user's messages before this one, oldest first: they help a question that names no subject.
     """
-    lang = named_language(language) or guess_language(message, ("en", "fr"))
-    spoken = lang if lang in _NOTHING else "en"
+    named = named_language(language)
+    # People ask in another language than they want to be answered in; words and endings are those of the question.
+    lang = guess_language(message, [*([named] if named else []), *SMALL_WORDS])
+    spoken = named or lang
+    spoken = spoken if spoken in _NOTHING else "en"
     lines = _lines(message, passages, earlier, lang, spoken)
     return "\n\n".join([*lines, SIGNATURES[spoken]])
 
@@ -82,7 +85,8 @@ def _lines(
         return [_NOTHING[spoken]]
     asked = _telling(message, lang)
     if not asked:
-        return [_OVERVIEW[spoken], *(_quote(one) for one in _leads(passages, lang))]
+        leads = [_quote(one) for one in _leads(passages, lang)]
+        return [_OVERVIEW[spoken], *leads] if leads else [_NO_ANSWER[spoken]]
     found = _best(message, asked, _telling(" ".join(earlier[-1:]), lang), passages, lang)
     if not found:
         return [_NO_ANSWER[spoken]]
@@ -140,8 +144,9 @@ def _leads(passages: Sequence[Passage], lang: str) -> list[_Sentence]:
     for one in passages[:3]:
         terms = key_terms(Article(one.title, one.text), lang)
         ranked = rank_sentences(split_sentences(one.text), "", terms)
-        at, text = ranked[0] if ranked else (0, one.title)
-        leads.append(_Sentence(one, text, at, frozenset()))
+        at, text = ranked[0] if ranked else (0, " ".join(one.title.split()))
+        if text:
+            leads.append(_Sentence(one, text, at, frozenset()))
     return leads
 
 

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .orders import Desk
 
+_ANSWERS = ("/queue/data", "/call/", "/v1/")
+"""Where the answers of calls come from; the rest is the page, and how a call is put into the queue."""
 _ASLEEP = b"<!DOCTYPE html><title>Starting</title><p>This Space is sleeping. It is being started."
 
 
@@ -25,6 +27,8 @@ class Door:
             await self._app(scope, receive, send)
         elif self._desk.is_asleep():
             await _answer_asleep(send)
+        elif not any(part in path for part in _ANSWERS):
+            await self._app(scope, receive, send)
         else:
             await self._let_in(scope, receive, send)
 
@@ -33,8 +37,9 @@ class Door:
 
         async def send_on(message: Message) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if not stream.cancelling():  # Gradio would still say why it broke off
+                begun = True
+                await send(message)
 
         stream = asyncio.ensure_future(_run(self._app, scope, receive, send_on))
         self._desk.under_way.add(stream)

@@ -35,7 +35,7 @@ async def break_down(order: Order | None, desk: Desk) -> None:
     if ordered == "crash":
         raise RuntimeError("the local Space was ordered to crash")
     if ordered == "drop":
-        desk.drop_connections()
+        await desk.drop_connections()
         await asyncio.sleep(0)  # where an answer that has no queue between is cancelled itself
     if ordered == "die":
         signal.raise_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 _MAX_CALLS_KEPT = 100
+_LISTENER_SECONDS = 10.0
 
 Endpoint = Literal["write", "chat", "speak", "embed"]
 
@@ -44,7 +45,7 @@ class Desk:
         self._awake_at: float | None = None
         self.calls: deque[dict[str, Any]] = deque(maxlen=_MAX_CALLS_KEPT)
         self.under_way: set[asyncio.Task[None]] = set()
-        """The answers that the server is giving."""
+        """The answers to calls that the server is giving."""
 
     def begin(self, *endpoints: Endpoint, **received: Any) -> Order | None:
         """The order for the call that begins now, None to behave. Notes the call with what it received.
@@ -70,8 +71,14 @@ class Desk:
         self._asleep = self._awake_at = None
         return False
 
-    def drop_connections(self) -> None:
-        """Break off all answers that are under way; their connections close."""
+    async def drop_connections(self) -> None:
+        """Break off the answers of all calls that are under way; their connections close.
+
+        Gradio's clients come for their answer in a second request, which is waited for.
+        """
+        patience = time.monotonic() + _LISTENER_SECONDS
+        while not self.under_way and time.monotonic() < patience:
+            await asyncio.sleep(0.01)
         for answer in list(self.under_way):
             answer.cancel()
 

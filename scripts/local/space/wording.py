@@ -47,7 +47,7 @@ OTHER_QUESTIONS = {
     "fr": ("Que feriez-vous à ce sujet : {topic} ?", "Vous y attendiez-vous : {topic} ?"),
 }
 _TONES = {
-    "warm": ("warm", "friendly", "kind", "chaleur", "amical", "bienveillant"),
+    "warm": ("warm", "friend", "kind", "chaleur", "amical", "bienveillant"),
     "enthusiastic": ("enthusias", "excited", "joy", "enthous", "joyeux", "passion"),
     "direct": ("direct", "bold", "short", "concise", "bref", "franc"),
 }

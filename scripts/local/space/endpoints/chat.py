@@ -49,12 +49,12 @@ def add_chat(desk: Desk) -> None:
             "chat", message=message, history=history, passages=passages, language=language
         )
         if not (message or "").strip():
-            raise gr.Error("There is no question: give a message.")
+            raise gr.Error("There is no question: give a message.", print_exception=False)
         given = _read(history, passages)
         try:
             await hold_up(order)
         except OrderedFailure as failure:
-            raise gr.Error(str(failure)) from None
+            raise gr.Error(str(failure), print_exception=False) from None
         if order and order.order in ("empty", "garbage"):
             yield "" if order.order == "empty" else _GARBAGE
             return
@@ -89,4 +89,4 @@ def _read(history: Any, passages: Any) -> _Given:
     except ValidationError as refused:
         first = refused.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise gr.Error(f"{where}: {first['msg']}.") from None
+        raise gr.Error(f"{where}: {first['msg']}.", print_exception=False) from None

@@ -23,13 +23,13 @@ def add_embed(desk: Desk) -> None:
         """One vector of length 1 per text, in order, all of one size."""
         order = desk.begin("embed", texts=texts)
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise gr.Error("texts must be a list of strings.")
+            raise gr.Error("texts must be a list of strings.", print_exception=False)
         if len(texts) > embedding.MOST_TEXTS:
-            raise gr.Error(f"At most {embedding.MOST_TEXTS} texts at once.")
+            raise gr.Error(f"At most {embedding.MOST_TEXTS} texts at once.", print_exception=False)
         try:
             await in_one_piece(order, desk)
         except OrderedFailure as failure:
-            raise gr.Error(str(failure)) from None
+            raise gr.Error(str(failure), print_exception=False) from None
         if order and order.order in ("empty", "garbage"):
             return [] if order.order == "empty" else GARBAGE
         return await asyncio.to_thread(embedding.embed, texts)

@@ -26,7 +26,7 @@ def add_speak(desk: Desk) -> None:
             name = voice_for(text or "", voice)
             await in_one_piece(order, desk)
         except (NotSpeakableError, OrderedFailure) as refused:
-            raise gr.Error(str(refused)) from None
+            raise gr.Error(str(refused), print_exception=False) from None
         if order and order.order == "empty":
             return None
         if order and order.order == "garbage":

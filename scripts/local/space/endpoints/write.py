@@ -114,15 +114,19 @@ def add_write(desk: Desk) -> None:
 
 def _refuse_nonsense(article: Article, task: str, max_length: float, variant: float) -> None:
     if task not in ("write", "rework"):
-        raise gr.Error("task must be write or rework.")
+        raise gr.Error("task must be write or rework.", print_exception=False)
     if task == "rework" and not article.text:
-        raise gr.Error("There is nothing to rework: give the draft as text.")
+        raise gr.Error("There is nothing to rework: give the draft as text.", print_exception=False)
     if not article.title and not article.text:
-        raise gr.Error("There is nothing to write about: give a title or a text.")
+        raise gr.Error(
+            "There is nothing to write about: give a title or a text.", print_exception=False
+        )
     if not _SHORTEST <= max_length <= _LONGEST:
-        raise gr.Error(f"max_length must be between {_SHORTEST} and {_LONGEST}.")
+        raise gr.Error(
+            f"max_length must be between {_SHORTEST} and {_LONGEST}.", print_exception=False
+        )
     if not 1 <= variant <= _MOST_VARIANTS:
-        raise gr.Error(f"variant must be between 1 and {_MOST_VARIANTS}.")
+        raise gr.Error(f"variant must be between 1 and {_MOST_VARIANTS}.", print_exception=False)
 
 
 async def _stream(
@@ -132,7 +136,7 @@ async def _stream(
     try:
         await hold_up(order)
     except OrderedFailure as failure:
-        raise gr.Error(str(failure)) from None
+        raise gr.Error(str(failure), print_exception=False) from None
     if order and order.order in ("empty", "garbage"):
         yield ("", None) if order.order == "empty" else (None, _not_an_image())
         return
