@@ -124,7 +124,7 @@ def test_a_slow_space_is_saved_while_it_speaks(
     for event in said.events():
         if isinstance(event, Delta) and len(texts) < 3:
             so_far = said.answer.text
-            saved = until(lambda: row(alice, said)["text"], "the text to be saved")  # noqa: B023
+            saved = until(lambda: row(alice, said)["text"], "the text to be saved")
             assert so_far.startswith(saved) or saved.startswith(so_far)
             texts.append(saved)
     assert len(set(texts)) > 1, "all was saved at once"
