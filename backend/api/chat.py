@@ -136,7 +136,7 @@ def make_post(path: MessagePath) -> tuple[dict[str, str], int]:
 
 
 @idempotent
-def _begin(body: SendBody) -> dict[str, str]:
+def _begin(body: SendBody) -> Response:
     """Save the message and start the answer; the same ids again for a repeated Idempotency-Key."""
     lin = current_app.extensions["lin"]
     user = lin.supabase.as_user(current_user().token)
@@ -149,11 +149,13 @@ def _begin(body: SendBody) -> dict[str, str]:
         message,
         lambda: lin.retriever.find(user, message, turn.history),
     )
-    return {
-        "session_id": turn.session_id,
-        "message_id": turn.message_id,
-        "user_message_id": turn.user_message_id,
-    }
+    return make_response(
+        {
+            "session_id": turn.session_id,
+            "message_id": turn.message_id,
+            "user_message_id": turn.user_message_id,
+        }
+    )
 
 
 def _events(message_id: str, seen: int) -> Iterator[Event]:

@@ -78,6 +78,7 @@ grant select, insert, update, delete on public.chat_messages to service_role;
 
 -- What counts for the quota: a message that its owner deleted was answered all the same.
 create table private.chat_turns (
+  id bigint generated always as identity primary key,
   user_id uuid not null references auth.users (id) on delete cascade,
   asked_at timestamptz not null default now()
 );

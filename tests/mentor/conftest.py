@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def sql(stack: Stack) -> Iterator[Callable[..., list[Any]]]:
     with psycopg.connect(stack.info["database_url"], autocommit=True) as connection:
 
         def run(statement: str, *values: Any) -> list[Any]:
-            cursor = connection.execute(statement, values)  # type: ignore[call-overload] # a literal in every test
+            cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
         yield run
@@ -290,6 +290,3 @@ def failed(call: Callable[[], Any], kind: type[LinError]) -> str:
     with pytest.raises(kind) as refused:
         call()
     return str(refused.value)
-
-
-Rows = Sequence[dict[str, Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def found(number: int, text: str = "Text.", **more: str) -> Found:
         "url": f"https://news.example/{number}",
         "snippet": "«Text».",
     }
-    return Found(number=number, kind="source_item", id=f"id-{number}", text=text, **(usual | more))  # type: ignore[arg-type] # all of them texts
+    return Found(number=number, kind="source_item", id=f"id-{number}", text=text, **(usual | more))
 
 
 @given(PARTS)
@@ -118,7 +119,13 @@ def test_a_space_that_takes_back_what_it_said_is_followed_anew() -> None:
 
 @given(st.text(max_size=20), st.integers(0, 25))
 def test_a_reader_gets_what_is_missing_wherever_it_was(text: str, seen: int) -> None:
-    row = {"text": text, "state": "complete", "citations": [], "error_class": None, "error": None}
+    row: dict[str, Any] = {
+        "text": text,
+        "state": "complete",
+        "citations": [],
+        "error_class": None,
+        "error": None,
+    }
     answer = Answer("m", "u", 1)
     answer.end(Ending("complete", text))
     for events in ([*answer.follow(seen, 1)], [*polled(lambda: row, seen, 1, 0)]):
@@ -129,6 +136,6 @@ def test_a_reader_gets_what_is_missing_wherever_it_was(text: str, seen: int) -> 
 def test_a_process_that_knows_less_than_the_reader_catches_up_first() -> None:
     texts = iter(["", "Twelve", "Twelve bri", "Twelve bridges."])
     states = iter(["streaming"] * 3 + ["complete"])
-    ends = {"citations": [], "error_class": None, "error": None}
+    ends: dict[str, Any] = {"citations": [], "error_class": None, "error": None}
     events = [*polled(lambda: {"text": next(texts), "state": next(states), **ends}, 8, 9, 0)]
     assert read(events) == "ridges."

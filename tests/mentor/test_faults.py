@@ -120,7 +120,7 @@ def test_a_slow_space_is_saved_while_it_speaks(
 ) -> None:
     space.order("slow", seconds=2 * SAVE_EVERY_SECONDS)
     said = talk_with(space.url).say(alice, "Tell me slowly.")
-    texts = []
+    texts: list[str] = []
     for event in said.events():
         if isinstance(event, Delta) and len(texts) < 3:
             so_far = said.answer.text

@@ -263,7 +263,7 @@ def test_deleting_messages_wins_no_quota_back(ada: Chatter, sql: Callable[..., l
     turn = ada.ask("One.")
     ada.person.rest("DELETE", f"chat_sessions?id=eq.{turn['session_id']}")
     sql(
-        "insert into private.chat_turns select %s, now() from generate_series(1, 199)",
+        "insert into private.chat_turns (user_id) select %s from generate_series(1, 199)",
         ada.person.id,
     )
     refused = ada.call("POST", "/api/chat/send", {"message": "One more."})
