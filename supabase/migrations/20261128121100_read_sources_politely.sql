@@ -242,6 +242,7 @@ $$;
 grant execute on function public.import_sources(jsonb) to authenticated;
 
 -- Does:    has a source of the caller read at once rather than at its next time; its server's pause still holds.
+-- Returns: nothing.
 -- Raises:  PT404; PT429 when it was read within the last minute.
 -- Definer: people may not write the times. May call: signed-in users.
 create function public.refresh_source(source uuid) returns void

@@ -22,10 +22,10 @@ grant execute on function private.as_id(text) to authenticated;
 -- Does:    tells for each source of the caller what came of it between two moments: the articles read, the posts made from a
 --          draft of one of them (or from that draft reworked), how often these were published, and how the posts published
 --          then do by their newest figures.
--- Takes:   "from" (in) and "to" (not in), null for no bound.
+-- Takes:   since (in) and until (not in), null for no bound.
 -- Returns: a row for each source, the one with the most likes, comments and shares first; a figure that no platform told is null.
 -- May call: signed-in users; their own rows only, by RLS.
-create function public.source_engagement("from" timestamptz default null, "to" timestamptz default null)
+create function public.source_engagement(since timestamptz default null, until timestamptz default null)
 returns table (
   source_id uuid, title text, url text, category text,
   items bigint, posts bigint, published bigint, impressions bigint, likes bigint, comments bigint, shares bigint
@@ -35,7 +35,7 @@ stable
 set search_path = ''
 as $$
   with recursive bounds as (
-    select coalesce("from", '-infinity') as start, coalesce("to", 'infinity') as stop
+    select coalesce(since, '-infinity') as start, coalesce(until, 'infinity') as stop
   ),
   -- from a post back to the draft that was made from an article; a draft may be one of a draft
   lineage as (

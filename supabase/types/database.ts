@@ -892,7 +892,7 @@ isOneToOne: false
 { Args: { "absence_is_proof": boolean,"look": number,"seen": Json,"target": string }; Returns: string
                            },
 "source_engagement":
-{ Args: { "from"?: string,"to"?: string }; Returns: {
+{ Args: { "since"?: string,"until"?: string }; Returns: {
               "category": string,"comments": number,"impressions": number,"items": number,"likes": number,"posts": number,"published": number,"shares": number,"source_id": string,"title": string,"url": string
             }[]
                            },

@@ -40,10 +40,10 @@ class Rows:
         return "&".join(f"{column}=eq.{value}" for column, value in self.keys[table].items())
 
     def stored(self, table: str) -> dict[str, Any] | None:
-        """The row as it lies in the table, whatever any policy says; without `search`, which is generated."""
+        """The row as it lies in the table, whatever any policy says; without what is generated."""
         where = " and ".join(f"t.{column}::text = %s" for column in self.keys[table])
         found = self.database.execute(
-            f"select to_jsonb(t) - 'search' from public.{table} t where {where}",  # noqa: S608 - names of our own tables
+            f"select to_jsonb(t) - 'search' - 'host' from public.{table} t where {where}",  # noqa: S608 - names of our own tables
             list(self.keys[table].values()),
         ).fetchone()
         return found[0] if found else None

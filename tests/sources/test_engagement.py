@@ -74,8 +74,7 @@ class Author:
 
     def engagement(self, start: datetime | None = None, stop: datetime | None = None) -> list[Row]:
         """As this person asks for it."""
-        bounds = {"from": start, "to": stop}
-        return self.world.person(self.user).rows("source_engagement", **bounds)
+        return self.world.person(self.user).rows("source_engagement", since=start, until=stop)
 
     def _one(self, query: str, *values: Any) -> str:
         (row,) = self.world.admin.run(query, *values)
