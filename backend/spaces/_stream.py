@@ -121,7 +121,7 @@ class Job:
         answer = client.http.post(
             client.sse_data_url,
             json={"data": self._known.insert_empty_state(*self._values), **more, **self._session},
-            headers=client.add_zero_gpu_headers({"x-gradio-user": "api"}),
+            headers={"x-gradio-user": "api"},
         )
         if answer.status_code == 503:
             raise QueueFull
