@@ -1,4 +1,4 @@
-"""The clock: which job, how often, why. Any number of workers may run; overlapping runs are harmless.
+"""The clock: runs the jobs of the timetable. Any number of workers may run; overlapping runs are harmless.
 
 Run it with: python -m backend.worker
 """
@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -21,138 +20,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from .core.errors import Unavailable
 from .core.publishing import utc_now
-from .jobs import (
-    check_media,
-    embed_passages,
-    end_lost_answers,
-    fetch_sources,
-    fill_occurrences,
-    index_passages,
-    mark_missed,
-    measure_posts,
-    open_occurrences,
-    publish_due_posts,
-    purge_expired,
-    read_documents,
-    recover_leases,
-    refresh_profiles,
-    refresh_tokens,
-    renew_leases,
-    run_generations,
-    send_heartbeat,
-    settle_spooled,
-    settle_unconfirmed,
-    watch_permissions,
-    watch_versions,
-)
-from .jobs.ports import JobServices
 from .logs import configure
 from .services import WorkerServices, build_worker
-from .settings import Settings, SettingsError, load_settings
+from .settings import SettingsError, load_settings
 from .spool import SpoolError
+from .timetable import Job, jobs
 
 log = logging.getLogger("lin.worker")
 
 # A send takes at most the request timeout (30 s by default); then the result is stored.
 SHUTDOWN_SECONDS = 35.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-# A target is claimed this long before its time, media uploaded, and held; see core/dispatching.py.
-NEAR_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job with its interval in seconds and the reason for it.
-
-    A job with a `queue` also runs whenever next_work() says that this queue has something due within `near` seconds; its
-    interval is then only a safety net.
-    """
-
-    run: Callable[[JobServices], None]
-    seconds: float
-    reason: str
-    queue: str | None = None
-    near: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """The module's name."""
-        return self.run.__module__.rsplit(".", 1)[-1]
-
-
-def jobs(settings: Settings) -> tuple[Job, ...]:
-    """The table of jobs."""
-    lease = settings.publish_lease_seconds
-    return (
-        Job(
-            publish_due_posts.run,
-            30,
-            "claimed 5 s ahead and held, so that they go out on time",
-            "targets",
-            NEAR_SECONDS,
-        ),
-        Job(recover_leases.run, 30, "a vanished worker costs its lease and a second", "leases"),
-        Job(
-            settle_unconfirmed.run,
-            300,
-            "a platform shows a new post within half a minute; each look says when the next is",
-            "unconfirmed",
-        ),
-        Job(settle_spooled.run, 15, "what a dead worker knew is told before its lease is over"),
-        Job(check_media.run, 30, "a user waits for this before scheduling", "media"),
-        Job(
-            run_generations.run,
-            30,
-            "web processes start them at once; this picks up what they could not",
-            "generations",
-        ),
-        Job(
-            fetch_sources.run,
-            30,
-            "a new source shows its articles within seconds; others come when they are due",
-            "sources",
-        ),
-        Job(index_passages.run, 30, "an article is asked about a moment after it came", "passages"),
-        Job(read_documents.run, 30, "the same of a document", "documents"),
-        Job(embed_passages.run, 5, "words find a passage meanwhile; without a model it rests"),
-        Job(
-            fill_occurrences.run,
-            30,
-            "a queued post or a draft takes its slot's place when the lead time begins",
-            "occurrences",
-        ),
-        Job(
-            end_lost_answers.run,
-            15,
-            "whoever follows an answer learns within half a minute that its process is gone",
-        ),
-        Job(renew_leases.run, lease / 4, "three tries before a lease ends"),
-        Job(
-            mark_missed.run, 30, "a full worker claims nothing, and lateness is a rule all the same"
-        ),  # fmt: skip
-        Job(send_heartbeat.run, 5, "readiness tells within a minute that the last worker died"),
-        Job(
-            open_occurrences.run,
-            3600,
-            "14 days are open ahead, and a changed slot opens its own; this adds the next day",
-        ),
-        Job(refresh_tokens.run, 300, "an hour before a permission ends there are twelve tries"),
-        Job(
-            watch_permissions.run,
-            900,
-            "permissions last for weeks; a quarter of an hour late is early enough to tell",
-        ),
-        Job(
-            measure_posts.run,
-            300,
-            "figures are asked for hourly at most; five minutes more do not matter",
-        ),
-        Job(refresh_profiles.run, 3600, "names and pictures change seldom; each is read daily"),
-        Job(watch_versions.run, 86_400, "an operator has sixty days to act"),
-        Job(purge_expired.run, 600, "nothing waits for it"),
-    )
 
 
 # One small query tells which queue has work; nothing else is asked while there is none. It is asked every second while

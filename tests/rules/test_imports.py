@@ -152,7 +152,7 @@ def places(modules: set[str]) -> set[str]:
         (("pydantic_settings",), {"settings"}),
         (("requests", "urllib3"), {"outbound"}),
         (("services",), {"wsgi", "worker", "app"}),
-        (("jobs",), {"worker", "jobs"}),
+        (("jobs",), {"timetable", "jobs"}),
         (("api",), {"app", "api"}),
         (("store",), {"services", "store"}),
         (("platforms",), {"services", "platforms"}),

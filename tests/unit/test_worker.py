@@ -16,6 +16,7 @@ import backend.jobs
 from backend.core.dispatching import Dispatcher
 from backend.core.errors import Unavailable
 from backend.settings import Settings
+from backend.timetable import Job, jobs
 from backend.worker import (
     AGAIN_SECONDS,
     AWAY_SECONDS,
@@ -23,11 +24,9 @@ from backend.worker import (
     IDLE_SECONDS,
     WATCH,
     WATCH_SECONDS,
-    Job,
     Watch,
     _guarded,
     _put_off,
-    jobs,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
