@@ -76,6 +76,12 @@ CALLS_ABOUT_ALICE: dict[str, Callable[[World], dict[str, Any]]] = {
     "approve_occurrence": lambda world: {"occurrence": world.rows.occurrence},
     "next_free_slot": lambda world: {"account": world.rows.account},
     "cancel_generation": lambda world: {"generation": world.rows.generation},
+    "begin_chat_turn": lambda world: {
+        "session": world.rows.keys["chat_sessions"]["id"],
+        "message": "Let me in.",
+    },
+    "stop_chat_answer": lambda world: {"message": world.rows.keys["chat_messages"]["id"]},
+    "draft_from_message": lambda world: {"message": world.rows.keys["chat_messages"]["id"]},
     "refresh_source": lambda world: {"source": world.rows.source},
     "request_generation": lambda world: {
         "input": {"source_item_id": world.rows.item, "platform": "linkedin"}
@@ -94,7 +100,7 @@ def test_every_function_of_users_that_takes_an_id_is_tried_with_that_of_another(
 def test_a_function_knows_nothing_of_the_rows_of_another(
     world: World, function: str, name: str
 ) -> None:
-    tables = ("posts", "post_targets", "generations", "source_items", "slot_occurrences")
+    tables = ("posts", "post_targets", "generations", "source_items", "slot_occurrences", "chat_sessions", "chat_messages")  # fmt: skip
     before = [world.rows.stored(table) for table in tables]
     answer = world.person(name).rpc(function, **CALLS_ABOUT_ALICE[function](world))
     assert answer.status_code == 404
