@@ -54,7 +54,7 @@ class Retriever:
         `history` are the turns before it, oldest first: a short question ("and why?") is read with the one before.
         Raises Unavailable.
         """
-        query = _query(question, history)
+        query = searched_text(question, history)
         if not query:
             return []
         embedder = self._embedder
@@ -71,7 +71,7 @@ class Retriever:
         return found
 
 
-def _query(question: str, history: Sequence[Turn]) -> str:
+def searched_text(question: str, history: Sequence[Turn]) -> str:
     """What to search for. The database reads 2,000 characters of it."""
     question = question.strip()[:_LONGEST_QUESTION]
     before = next((turn.text for turn in reversed(history) if turn.role == "user"), "")

@@ -144,17 +144,18 @@ create policy "People read what became of their own documents" on public.media_t
 grant select on public.media_texts to authenticated;
 grant select, insert, update, delete on public.media_texts to service_role;
 
--- No foreign keys: a feed brings items by the thousand, and what was deleted meanwhile is dropped by the claim.
+-- No foreign keys to the things: a feed brings items by the thousand, and what was deleted meanwhile is dropped by the claim.
 create table public.indexing_queue (
   id uuid primary key,
   kind text not null check (kind in ('source_item', 'post', 'document')),
-  user_id uuid not null,
+  user_id uuid not null references auth.users (id) on delete cascade,
   version bigint not null default 1,
   tries integer not null default 0,
   due_at timestamptz not null default now()
 );
 comment on table public.indexing_queue is 'Articles, published posts and documents that are to be cut into passages. id is theirs.';
 comment on column public.indexing_queue.version is 'Rises with every edit: what a worker made of an older text is not stored.';
+create index indexing_queue_user_id_idx on public.indexing_queue (user_id);
 create index indexing_queue_texts_due_at_idx on public.indexing_queue (due_at, id) where kind <> 'document';
 create index indexing_queue_documents_due_at_idx on public.indexing_queue (due_at, id) where kind = 'document';
 

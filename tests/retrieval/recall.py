@@ -11,7 +11,7 @@ from typing import Any, Literal
 from backend.core.embedding import Embedder
 from backend.core.indexing import Indexer
 from backend.core.models import Model, Turn
-from backend.core.retrieving import Retriever
+from backend.core.retrieving import Retriever, searched_text
 from backend.store import AsUser
 
 from .readers import Reader
@@ -30,6 +30,16 @@ class Question:
     question: str
     expected: tuple[str, ...]
     before: str | None
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The conversation before it."""
+        return [Turn("user", self.before), Turn("assistant", "So and so.")] if self.before else []
+
+    @property
+    def searched(self) -> str:
+        """What the product searches for."""
+        return searched_text(self.question, self.turns)
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,7 @@ def recall(missed: Sequence[Miss], counts: Callable[[Question], bool] = lambda _
 def _missed(
     retriever: Retriever, store: Any, keys: dict[str, str], question: Question
 ) -> Miss | None:
-    history = [Turn("user", question.before), Turn("assistant", "So and so.")] if question.before else []  # fmt: skip
-    found = [keys[one.id] for one in retriever.find(store, question.question, history)]
+    found = [keys[one.id] for one in retriever.find(store, question.question, question.turns)]
     first = tuple(dict.fromkeys(found))[:FIRST]
     return None if set(question.expected) & set(first) else Miss(question, first)
 
