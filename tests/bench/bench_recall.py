@@ -117,6 +117,12 @@ def _fill(reader: Reader, database: Database) -> None:
         [reader.person.id, reader.person.id],
     ).fetchone()
     assert media
+    row = database.execute(
+        "select pg_get_indexdef('public.passages_search_idx'::regclass)"
+    ).fetchone()
+    assert row
+    # made at the end, as it is quicker
+    database.execute("drop index public.passages_search_idx")
     database.execute(
         "insert into public.passages (user_id, media_id, position, title, text, language, written_at)"
         " select %s, %s, n, 'Item ' || n, 'every common' || n %% 10 || ' word' || n %% 1000 || ' '"
@@ -130,6 +136,7 @@ def _fill(reader: Reader, database: Database) -> None:
         " from public.passages p where p.user_id = %s",
         [DIMENSIONS, reader.person.id],
     )
+    database.execute(row[0])
     database.execute("vacuum analyze public.passages")
     database.execute("vacuum analyze public.passage_embeddings")
 
