@@ -52,7 +52,7 @@ class LocalSpace:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  as above
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
                 content = answer.read()
                 return answer.status, json.loads(content) if content else None
         except urllib.error.HTTPError as refused:
@@ -72,7 +72,7 @@ class LocalSpace:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return self.process.wait(5)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise

@@ -25,7 +25,7 @@ PASSAGES = "[3] Bridges\nThe work on the bridges cost thirty million euros.\n\n[
 
 @pytest.fixture
 def face(space) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{space.url}/v1", timeout=20) as client:
+    with httpx.Client(base_url=f"{space.url}/v1", timeout=60) as client:
         yield client
 
 

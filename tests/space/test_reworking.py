@@ -114,7 +114,7 @@ def test_even_short_variants_differ():
     assert len({drafted(variant, max_length=120) for variant in (1, 2, 3)}) == 3
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     text=st.text(min_size=1, max_size=900),
     instruction=st.text(max_size=60)

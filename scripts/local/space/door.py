@@ -33,33 +33,57 @@ class Door:
             await self._let_in(scope, receive, send)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def send_on(message: Message) -> None:
-            nonlocal begun
-            if not stream.cancelling():  # Gradio would still say why it broke off
-                begun = True
-                await send(message)
-
-        stream = asyncio.ensure_future(_run(self._app, scope, receive, send_on))
-        self._desk.under_way.add(stream)
+        exchange = _Exchange(receive, send)
+        answer = exchange.answer = asyncio.ensure_future(_run(self._app, scope, exchange))
+        leaving = asyncio.ensure_future(exchange.leave_with_the_caller())
+        self._desk.under_way.add(answer)
         try:
-            await asyncio.wait([stream])
+            await asyncio.wait([answer])
         except asyncio.CancelledError:
-            stream.cancel()
+            answer.cancel()
             raise
         finally:
-            self._desk.under_way.discard(stream)
-        if not stream.cancelled():
-            stream.result()
-        elif not begun:
+            self._desk.under_way.discard(answer)
+            leaving.cancel()
+        if not answer.cancelled():
+            answer.result()
+        elif not exchange.begun:
             # The server closes the connection of an answer that it has begun and that has no end.
             promised = [(b"content-length", b"1")]
             await send({"type": "http.response.start", "status": 200, "headers": promised})
 
 
-async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    await app(scope, receive, send)
+class _Exchange:
+    """The two directions of one call, and how far it has come."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._asked = asyncio.Event()
+        self.answer: asyncio.Task[None] | None = None
+        self.begun = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if not message.get("more_body"):
+            self._asked.set()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.answer and not self.answer.cancelling():  # Gradio would still say why it broke off
+            self.begun = True
+            await self._send(message)
+
+    async def leave_with_the_caller(self) -> None:
+        """End an answer that nobody waits for: the server lets it run on, and one that hangs would for good."""
+        await self._asked.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self.answer and not self.begun:
+            self.answer.cancel()
+
+
+async def _run(app: ASGIApp, scope: Scope, exchange: _Exchange) -> None:
+    await app(scope, exchange.receive, exchange.send)
 
 
 async def _answer_asleep(send: Send) -> None:

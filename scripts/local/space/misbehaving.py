@@ -50,7 +50,7 @@ async def in_pieces(text: str, order: Order | None, desk: Desk) -> AsyncIterator
         if number > 1:
             await asyncio.sleep(pause)
         yield piece
-        if number * 2 >= len(grown):
+        if number == (len(grown) + 1) // 2:
             await break_down(order, desk)
 
 
