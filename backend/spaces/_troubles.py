@@ -134,6 +134,9 @@ def _probe(space: str, name: str) -> Trouble:
         answer = httpx.get(space.rstrip("/") + "/config", timeout=_PROBE_SECONDS)
     except httpx.HTTPError as error:
         return _of_connection(error, name)
+    if answer.is_success and '"protocol":"sse' in answer.text:
+        # It woke between the two questions.
+        return Trouble(SpaceUnavailable(f"The Space {name} was not running yet."), True)
     if answer.is_success:
         return Trouble(SpaceAnswerUnusable(f"What answers at {name} is not a Gradio app."))
     return _of_status(answer.status_code, name)
