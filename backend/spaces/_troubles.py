@@ -13,6 +13,7 @@ _MAX_MESSAGE = 300
 _PROBE_SECONDS = 10.0
 # A Space that is asleep or building answers with these through Hugging Face's proxy (any reverse proxy does).
 _WAKING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 530})
+_GRADIO_CONFIG = re.compile(r'"protocol":\s*"sse')
 _INVALID_STATE = re.compile(r"invalid state: (?:SpaceStage\.)?([A-Z_]+)")
 
 _TAG = re.compile(r"<[^<>]{1,200}>")
@@ -134,7 +135,7 @@ def _probe(space: str, name: str) -> Trouble:
         answer = httpx.get(space.rstrip("/") + "/config", timeout=_PROBE_SECONDS)
     except httpx.HTTPError as error:
         return _of_connection(error, name)
-    if answer.is_success and '"protocol":"sse' in answer.text:
+    if answer.is_success and _GRADIO_CONFIG.search(answer.text):
         # It woke between the two questions.
         return Trouble(SpaceUnavailable(f"The Space {name} was not running yet."), True)
     if answer.is_success:

@@ -28,7 +28,7 @@ def use_up(sql: Callable[..., list[Any]]) -> Callable[..., None]:
 
 
 def test_two_at_once_are_not_both_the_last(
-    ada: Caller, absent_space: OwnSpace, use_up: Callable[..., None]
+    ada: Caller, space: OwnSpace, use_up: Callable[..., None]
 ) -> None:
     use_up(ada, ALLOWED - 1)
     wish = {"topic": "Bridges", "platform": "linkedin"}

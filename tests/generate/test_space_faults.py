@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from backend.core.errors import SpaceUnavailable
+from backend.platforms.x_text import weighted_length
+from backend.spaces._troubles import judge
 from local.stack import Stack
 from tests.generate.offices import Caller, OwnSpace, Web
 from tests.waiting import until
@@ -33,7 +37,7 @@ def test_sleep(ada: Caller, space: OwnSpace) -> None:
     space.order("asleep", seconds=2)
     events = list(ada.follow(ada.ask(topic="Bridges")))
     assert any(event.data["status"] == "waking" for event in events)
-    assert events[-1].name == "result"
+    assert events[-1].name == "result", events[-1]
 
 
 def test_hang(ada: Caller, space: OwnSpace, hasty_web: Web) -> None:
@@ -76,13 +80,19 @@ def test_slow(ada: Caller, space: OwnSpace) -> None:
     events = list(ada.follow(ada.ask(topic="Bridges of Lyon")))
     texts = [event.data["text"] for event in events if event.data.get("text")]
     assert len(texts) >= 2
-    assert events[-1].name == "result"
+    assert events[-1].name == "result", events[-1]
 
 
 def test_restart_of_the_space_in_mid_stream(ada: Caller, space: OwnSpace) -> None:
     space.order("die")
     failed(ada, ada.ask(topic="Bridges of Lyon"), "space_unavailable", "space_failed")
     until(lambda: not space.lives or None, "the Space to end")
+
+
+def test_a_space_that_wakes_between_two_questions_is_asked_again(space: OwnSpace) -> None:
+    asleep = ValueError(f"Could not fetch config for {space.url}")  # as gradio_client says it
+    trouble = judge(asleep, space.url, space.url, None)
+    assert (type(trouble.problem), trouble.may_be_waking) == (SpaceUnavailable, True)
 
 
 def test_a_space_that_never_wakes(ada: Caller, absent_space: OwnSpace, hasty_web: Web) -> None:
@@ -96,7 +106,8 @@ def test_a_space_that_starts_late_is_waited_for(ada: Caller, absent_space: OwnSp
     stream = iter(ada.follow(generation))
     until(lambda: next(stream).data["status"] == "waking" or None, "the state waking", 60)
     absent_space.start()
-    assert list(stream)[-1].name == "result"
+    last = list(stream)[-1]
+    assert last.name == "result", last
 
 
 def test_a_later_variant_that_fails_leaves_the_earlier_ones(ada: Caller, space: OwnSpace) -> None:
@@ -127,6 +138,17 @@ def test_a_canceled_draft_stops_the_space(ada: Caller, space: OwnSpace, variants
     assert ada.end(ada.ask(topic="Bridges")).name == "result"
 
 
+def drafted_for_a_slot(sql: Callable[..., list[Any]], caller: Caller) -> str:
+    """A run as a slot queues it: for one platform, with its limit."""
+    article = {"title": "里昂今年修复了十二座桥梁" * 20, "text": "", "url": None}
+    wanted = {"platform": "x", "max_length": 280, "article": article}
+    ((made,),) = sql(
+        "insert into public.generations (user_id, input) values (%s, %s) returning id",
+        caller.person.id, json.dumps(wanted),
+    )  # fmt: skip
+    return str(made)
+
+
 def test_a_web_process_that_is_killed_leaves_its_draft_to_a_worker(
     ada: Caller,
     space: OwnSpace,
@@ -141,11 +163,16 @@ def test_a_web_process_that_is_killed_leaves_its_draft_to_a_worker(
     until(lambda: space.calls or None, "the Space to be called", 60)
     stream = ada.follow(generation)
     doomed.kill()
+    slots = drafted_for_a_slot(sql, ada)
     sql("update public.generations set lease_until = now() where id = %s", generation)
     worker = floor.start_worker(environment)
     try:
         events = list(stream)
+        of_slot = ada.end(slots)
     finally:
         floor.stop_worker(worker)
     assert events[-1].name == "result", events[-1]
     assert sql("select tries from public.generations where id = %s", generation) == [(2,)]
+    output = of_slot.data["output"]
+    assert (output["max_length"], len(output["variants"])) == (280, 1)
+    assert output["length"] == weighted_length(output["text"]) <= 280
