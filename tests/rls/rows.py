@@ -172,7 +172,7 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     insert("post_metrics", **mine, target_id=rows.target, likes=7)
     session = insert("chat_sessions", **mine, title="Bridges")
     insert(
-        "chat_messages", **mine, session_id=session, position=1, role="user", text="Why bridges?"
+        "chat_messages", **mine, session_id=session, position=1, role="assistant", text="Rivers."
     )
     rows.slot = insert(
         "slots",
