@@ -105,7 +105,9 @@ def test_the_slowest_tests_are_listed_on_demand() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("typed", [[], ["--all"], ["-q"], ["-n0"], ["-vv", "--durations=5", "--tb=short"]])
+@pytest.mark.parametrize(
+    "typed", [[], ["--all"], ["-q"], ["-n0"], ["-vv", "--durations=5", "--tb=short"]]
+)
 def test_a_run_of_the_whole_suite_is_complete(typed: list[str]) -> None:
     assert is_complete(typed)
 
