@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -16,6 +17,10 @@ _LONGEST_QUESTION = 1_200
 _LONGEST_BEFORE = 600
 # a question of so few words mostly leans on the one before it
 _SHORT_WORDS = 6
+# of scripts without spaces between words, two signs count as a word
+_UNSPACED = re.compile(
+    "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
 
 
 class PassageStore(Protocol):
@@ -75,6 +80,7 @@ def searched_text(question: str, history: Sequence[Turn]) -> str:
     """What to search for. The database reads 2,000 characters of it."""
     question = question.strip()[:_LONGEST_QUESTION]
     before = next((turn.text for turn in reversed(history) if turn.role == "user"), "")
-    if before and len(question.split()) <= _SHORT_WORDS:
+    words = len(question.split()) + len(_UNSPACED.findall(question)) // 2
+    if before and words <= _SHORT_WORDS:
         return f"{question}\n{before[:_LONGEST_BEFORE]}"
     return question

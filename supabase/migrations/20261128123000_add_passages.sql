@@ -47,6 +47,25 @@ as $$
 $$;
 grant execute on function private.without_marks(text) to authenticated, service_role;
 
+-- Does:    cuts what is written without spaces between words (Chinese, Japanese, Thai, Lao, Burmese, Khmer) or with endings grown onto
+--          them (Korean) into pairs of neighbouring signs, which stand for the words in it: "北京的桥" becomes "北京 京的 的桥".
+--          Postgres would take all of it for one word, that no question has.
+-- Takes:   any text; what is in other scripts stays as it is. With `ends` the last sign comes alone as well, so that a search for
+--          what begins with one sign finds every one.
+create function private.sign_pairs(words text, ends boolean) returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select case when words !~ s.any_sign then words else (
+    select string_agg(case when r.part[1] !~ s.any_sign then r.part[1] else (
+      select string_agg(substr(r.part[1], n, 2), ' ' order by n)
+      from generate_series(1, greatest(char_length(r.part[1]) - case when ends then 0 else 1 end, 1)) n) end, ' ' order by r.place)
+    from regexp_matches(words, s.any_sign || '+|' || replace(s.any_sign, '[', '[^') || '+', 'g') with ordinality as r (part, place)) end
+  from (values ('[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff]')) s (any_sign)
+$$;
+grant execute on function private.sign_pairs(text, boolean) to authenticated, service_role;
+
 -- Does:    the lexeme that says whose a passage is. In the same index as the words, it keeps a search from reading what others
 --          have of a word.
 create function private.owner_lexeme(owner uuid) returns text
@@ -65,11 +84,12 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select setweight(to_tsvector(private.search_configuration(language), title), 'A')
-    || setweight(to_tsvector(private.search_configuration(language), body), 'B')
-    || setweight(to_tsvector('pg_catalog.simple', private.without_marks(title)), 'A')
-    || strip(to_tsvector('pg_catalog.simple', private.without_marks(body)))
+  select setweight(to_tsvector(private.search_configuration(language), t.title), 'A')
+    || setweight(to_tsvector(private.search_configuration(language), t.body), 'B')
+    || setweight(to_tsvector('pg_catalog.simple', private.without_marks(t.title)), 'A')
+    || strip(to_tsvector('pg_catalog.simple', private.without_marks(t.body)))
     || array_to_tsvector(array[private.owner_lexeme(owner)])
+  from (values (private.sign_pairs(title, true), private.sign_pairs(body, true))) t (title, body)
 $$;
 grant execute on function private.passage_search(uuid, text, text, text) to service_role;
 

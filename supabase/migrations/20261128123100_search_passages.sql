@@ -3,13 +3,14 @@
 set lock_timeout = '5s'; -- wait briefly for others, never block them
 set statement_timeout = '60s';
 
--- Does:    one lexeme as a query.
+-- Does:    one lexeme as a query; a single sign of a script without spaces finds the pairs that begin with it.
 create function private.lexeme_query(lexeme text) returns tsquery
 language sql
 immutable
 set search_path = ''
 as $$
-  select ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''')::tsquery
+  select ('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || ''''
+    || case when char_length(lexeme) = 1 and private.sign_pairs(lexeme || lexeme, true) <> lexeme || lexeme then ':*' else '' end)::tsquery
 $$;
 grant execute on function private.lexeme_query(text) to authenticated;
 
@@ -43,7 +44,7 @@ set search_path = ''
 as $$
   with words as (
     select w.lexeme as word, (w.positions)[1] as place
-    from unnest(to_tsvector('pg_catalog.simple', left(question, 2000))) w
+    from unnest(to_tsvector('pg_catalog.simple', private.sign_pairs(left(question, 2000), false))) w
     where w.lexeme !~ '^[^-.@/]+(-[^-.@/]+)+$' -- of "cast-iron" its parts are words as well
   ), read as (
     select l as language from private.passage_languages() l
@@ -105,6 +106,7 @@ declare
   most constant integer := 5000;
   reader uuid := (select auth.uid());
   own tsquery := private.lexeme_query(private.owner_lexeme(reader));
+  asked constant text := lower(left(question, 2000)); -- however long it is, it is looked through for every title
   terms tsquery[];
   variants integer[];
   having_it integer[] := '{}';
@@ -145,7 +147,7 @@ begin
   cross join lateral (
     -- ts_rank divides by the number of variants, of which a passage mostly has one
     select sum(weights[t.number] * least(1, variants[t.number] * ts_rank('{0.4, 0.4, 0.4, 1}', c.search, t.term)))
-      + case when char_length(c.title) > 3 and position(lower(c.title) in lower(question)) > 0 then total else 0 end as score
+      + case when char_length(c.title) > 3 and position(lower(c.title) in asked) > 0 then total else 0 end as score
     from unnest(terms) with ordinality as t (term, number)
   ) w
   order by 2 desc, c.written_at desc, c.id

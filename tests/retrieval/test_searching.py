@@ -54,6 +54,29 @@ def test_words_are_found_in_other_forms_by_the_rules_of_their_language(
     assert [found["text"] for found in reader.finds(question)] == [text]
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("里昂市在2025年翻修了十二座桥梁。", "桥梁"),
+        ("里昂市在2025年翻修了十二座桥梁。", "哪个城市翻修了桥梁？"),
+        ("リヨン市は十二の橋を改修した。", "橋"),
+        ("OpenAIは新しいモデルを発表した。", "openai"),
+        ("리옹시는 다리를 보수했다.", "다리가 몇 개입니까?"),
+        ("เมืองลียงซ่อมแซมสะพานสิบสองแห่ง", "สะพาน"),
+        ("Город Лион отремонтировал двенадцать мостов.", "какие мосты"),
+        ("جددت مدينة ليون الجسور الاثني عشر.", "الجسور"),
+        ("Η Λυών ανακαίνισε δώδεκα γέφυρες.", "γέφυρα"),
+    ],
+)
+def test_words_are_found_in_every_script(
+    reader: Reader, indexer: Indexer, text: str, question: str
+) -> None:
+    reader.reads("一", text)
+    reader.reads("二", "東京的天气很好。今日は晴れです。날씨가 좋다. อากาศดี Погода. الطقس. Καιρός.")
+    indexer.run()
+    assert [found["text"] for found in reader.finds(question)][:1] == [text]
+
+
 def test_names_are_found_whatever_language_surrounds_them(reader: Reader, indexer: Indexer) -> None:
     reader.reads(
         "Une boulangère", "À Rennes, Camille Le Goff cuit son pain l'après-midi seulement."
@@ -140,11 +163,17 @@ def test_a_short_question_is_read_with_the_one_before(reader: Reader, indexer: I
     assert Retriever().find(reader.store, "And why?") == []
 
 
-def test_a_long_question_is_read_alone(reader: Reader, indexer: Indexer) -> None:
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What did my other article say about growing tomatoes in winter?",
+        "我的另一篇文章是怎么说冬天种西红柿的？",
+    ],
+)
+def test_a_long_question_is_read_alone(reader: Reader, indexer: Indexer, question: str) -> None:
     reader.reads("Marmots", "They whistle.")
     indexer.run()
     turns = [Turn("user", "What do marmots do?")]
-    question = "What did my other article say about growing tomatoes in winter?"
     assert Retriever().find(reader.store, question, turns) == []
 
 

@@ -188,6 +188,7 @@ PRIVATE_FUNCTIONS = {
     "search_configuration": {SERVICE, USERS},
     "sent_at": {SERVICE},
     "settle_target_row": {SERVICE},
+    "sign_pairs": {SERVICE, USERS},
     "start_drafts": {SERVICE},
     "take_hints": {SERVICE},
     "take_unindexed": {SERVICE},
