@@ -41,8 +41,9 @@ class Saver:
         with self._lock:
             self._saved[answer] = ""
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="chat-saver", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="chat-saver", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def remove(self, answer: Answer) -> None:
         """It has ended."""

@@ -26,6 +26,8 @@ _UNSAFE = re.compile(rf"(?P<picture>!+)(?=\[)|(?P<tag><)(?=[A-Za-z/!?])|{_CITATI
 # as long as the longest citation
 _UNDECIDED = re.compile(r"(?:!*\[[\d\s,;?]{0,70}|!+|<)$")
 
+LONGEST_ANSWER = 100_000
+"""Characters of a shown answer; the database holds the same limit."""
 LONGEST_TITLE = 300
 LONGEST_PASSAGE = 4000
 MOST_PASSAGES = 8
@@ -62,7 +64,7 @@ def shown(raw: str, given: Container[int], *, ended: bool) -> str:
     text = clean(raw)
     if not ended and (undecided := _UNDECIDED.search(text)):
         text = text[: undecided.start()]
-    return _UNSAFE.sub(lambda match: _harmless(match, given), text)
+    return _UNSAFE.sub(lambda match: _harmless(match, given), text)[:LONGEST_ANSWER]
 
 
 def citations(
@@ -108,6 +110,8 @@ def _plain_url(url: str | None) -> str | None:
         whole = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
     except ValueError:
         return None
-    if not whole or re.search(r"\s", cleaned) or len(cleaned) > _LONGEST_URL:
+    plain = cleaned.translate(_ENCODED)
+    # in bytes, so that eight of them fit into a row whatever a feed thinks of
+    if not whole or re.search(r"\s", cleaned) or len(plain.encode()) > _LONGEST_URL:
         return None
-    return cleaned.translate(_ENCODED)
+    return plain

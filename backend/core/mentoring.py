@@ -76,10 +76,17 @@ class Mentor:
         """Begin to answer. `find` looks for passages under the asker's row-level security, and may raise any LinError."""
         answer = Answer(turn.message_id, user_id, turn.lease_token)
         self._running[turn.message_id] = answer
-        self._saver.add(answer)
-        threading.Thread(
-            target=self._work, args=(answer, turn, message, find), name="mentor", daemon=True
-        ).start()
+        try:
+            self._saver.add(answer)
+            threading.Thread(
+                target=self._work, args=(answer, turn, message, find), name="mentor", daemon=True
+            ).start()
+        except RuntimeError:  # no more threads: its lease is not renewed, and ends it
+            self._saver.remove(answer)
+            del self._running[turn.message_id]
+            raise Unavailable(
+                "Too many answers are coming right now; try again in a moment."
+            ) from None
         return answer
 
     def running(self, message_id: str) -> Answer | None:
@@ -171,6 +178,10 @@ class Mentor:
             except Unavailable:
                 if pause is None:
                     break  # the lease ends, and the row says interrupted
+                log.warning(
+                    "the end of an answer is not saved yet",
+                    extra={"message_id": answer.message_id, "again_in_seconds": pause},
+                )
                 time.sleep(pause)
         return _cut_off(answer, "unavailable", "The end of this answer could not be saved.")
 

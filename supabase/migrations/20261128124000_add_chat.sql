@@ -199,15 +199,17 @@ grant execute on function public.record_chat_answers(jsonb) to service_role;
 
 -- Does:    ends an answer, once.
 -- Takes:   result {state: complete | interrupted, text, citations, space, first_text_ago, error_class, error}.
--- Returns: whether it was stored; false when it had ended or was deleted.
+-- Returns: whether it is stored, now or by the same call before; false when it had ended otherwise or was deleted.
 -- May call: service_role. Safe to repeat.
 create function public.finish_chat_answer(message uuid, token bigint, result jsonb) returns boolean
 language plpgsql
 set search_path = ''
 as $$
-declare
-  ended public.chat_messages;
 begin
+  -- the session first, as whoever deletes it or says more in it does: so they never wait for each other in a circle
+  update public.chat_sessions s set last_message_at = now()
+  from public.chat_messages m
+  where m.id = message and m.lease_token = token and m.state = 'streaming' and s.id = m.session_id;
   update public.chat_messages m set
     state = (result ->> 'state')::public.chat_state,
     text = result ->> 'text',
@@ -217,13 +219,10 @@ begin
     error = left(result ->> 'error', 500),
     first_text_at = coalesce(m.first_text_at, now() - make_interval(secs => (result ->> 'first_text_ago')::double precision)),
     finished_at = now()
-  where m.id = message and m.lease_token = token and m.state = 'streaming'
-  returning * into ended;
-  if not found then
-    return false;
-  end if;
-  update public.chat_sessions s set last_message_at = now() where s.id = ended.session_id;
-  return true;
+  where m.id = message and m.lease_token = token and m.state = 'streaming';
+  -- told again, because what this said the first time was lost on its way
+  return found or exists (select 1 from public.chat_messages m where m.id = message and m.lease_token = token
+    and m.state::text = result ->> 'state' and m.text = result ->> 'text' and m.error_class is not distinct from result ->> 'error_class');
 end
 $$;
 grant execute on function public.finish_chat_answer(uuid, bigint, jsonb) to service_role;

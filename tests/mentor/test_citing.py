@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.citing import MOST_CHARACTERS, citations, clean, numbered, shown, uncited
+from backend.core.citing import (
+    LONGEST_ANSWER,
+    MOST_CHARACTERS,
+    citations,
+    clean,
+    numbered,
+    shown,
+    uncited,
+)
 from backend.core.retrieving import Found
 from backend.core.streams import Answer, Delta, Ending, Event, polled
 from backend.spaces.discretion import without_instructions
@@ -62,6 +70,11 @@ def test_instructions_are_held_back_while_they_come(place: int, around: str) -> 
     assert "You are the mentor" not in text
 
 
+def test_no_answer_is_longer_than_its_row_holds() -> None:
+    for ended in (False, True):
+        assert len(shown("[1](x)" * 20_000, GIVEN, ended=ended)) == LONGEST_ANSWER
+
+
 def test_passages_are_numbered_cleaned_and_bounded() -> None:
     many = [found(n, "x" * 3000 + "\u202e", title=f"A\n title {n}\u200b") for n in range(1, 12)]
     passages = numbered(many)
@@ -79,6 +92,8 @@ def test_passages_are_numbered_cleaned_and_bounded() -> None:
         ("javascript:alert(1)", None),
         ("https://news.example/a b", None),
         ("https://[", None),
+        (f"https://news.example/{'(' * 700}", None),
+        (f"https://news.example/{'ж' * 1000}", None),
         (None, None),
     ],
 )

@@ -228,7 +228,7 @@ def test_of_parallel_sends_in_a_session_one_is_answered(
     talk = talk_with(space.url)
     first = talk.say(alice, "Hello.")
     first.ending()
-    space.order("slow", seconds=0.2)
+    space.order("hang")
     together = threading.Barrier(6)
 
     def send(number: int) -> Said | None:
@@ -241,7 +241,8 @@ def test_of_parallel_sends_in_a_session_one_is_answered(
     with ThreadPoolExecutor(6) as pool:
         said = [one for one in pool.map(send, range(6)) if one]
     assert len(said) == 1
-    assert said[0].ending().state == "complete"
+    said[0].answer.stop("stop")
+    assert said[0].ending().error_class == "stopped"
     where = f"chat_messages?session_id=eq.{first.turn.session_id}&select=position&order=position"
     assert [m["position"] for m in alice.rest("GET", where).json()] == [1, 2, 3, 4]
 
@@ -287,16 +288,33 @@ def test_a_database_that_is_away_for_a_moment_costs_nothing(
 
 
 def test_a_database_that_is_away_at_the_end_gets_the_end_later(
-    alice: Person, space: SpaceProcess, talk_with: With, wire: Wire, over_wire: Supabase
+    alice: Person,
+    space: SpaceProcess,
+    talk_with: With,
+    wire: Wire,
+    over_wire: Supabase,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     space.order("slow", seconds=0.1)
     said = talk_with(space.url, over=over_wire).say(alice, "Tell me slowly.")
     said.until_text()
     wire.cut()
     until(lambda: "stand-in" in said.answer.text, "the last piece")
+    until(lambda: "the end of an answer is not saved yet" in caplog.text, "it to be told in vain")
     wire.mend()
     assert said.ending().state == "complete"
     assert row(alice, said)["state"] == "complete"
+
+
+def test_an_end_may_be_told_twice_and_no_other_after_it(alice: Person, supabase: Supabase) -> None:
+    assert alice.token
+    turn = supabase.as_user(alice.token).chat.begin(None, "Tell me.")
+    finish = supabase.service.answers.finish_chat_answer
+    end = {"state": "complete", "text": "Twelve bridges."}
+    assert finish(turn.message_id, turn.lease_token, end)
+    assert finish(turn.message_id, turn.lease_token, end), "its first answer may have been lost"
+    assert not finish(turn.message_id, turn.lease_token, end | {"text": "Thirteen."})
+    assert not finish(turn.message_id, turn.lease_token + 1, end)
 
 
 def test_a_deleted_session_stops_its_answer(
