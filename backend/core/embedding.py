@@ -122,14 +122,15 @@ class Embedder:
 class QuestionEmbedder:
     """The vector of a question within 1.5 seconds, or none. Safe to share among threads.
 
-    A model that was too slow or failed is not asked for half a minute, unless it answers after all: nobody's answer is to
-    wait for it again and again.
+    A model that was too slow or failed is not asked for half a minute, unless it answers after all: its first call connects
+    as well. One that is late again is slow, and left alone for that time: nobody's answer is to wait for it again and again.
     """
 
     def __init__(self, model: Model, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.model = model
         self._monotonic = monotonic
         self._again_at = float("-inf")
+        self._late = 0
         self._pool = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="embed")
         self._free = threading.BoundedSemaphore(_QUESTIONS_AT_ONCE)
 
@@ -141,15 +142,18 @@ class QuestionEmbedder:
         try:
             vector = asked.result(timeout=QUESTION_SECONDS)
         except (SpaceError, NotInTime) as error:
+            self._late += 1
             self._again_at = self._monotonic() + _QUESTION_PAUSE_SECONDS
             log.warning("a question is searched by its words only", extra={"space": self.model.space, "error": str(error) or "too slow"})  # fmt: skip
             return None
+        self._late = 0
         return vector or None
 
     def _ask(self, question: str) -> list[float]:
         try:
             (vector,) = self.model.embed([question], deadline_seconds=_CONNECT_SECONDS)
-            self._again_at = float("-inf")
+            if self._late <= 1:
+                self._again_at = float("-inf")
             return vector
         except ValueError:
             raise SpaceAnswerUnusable("The Space did not give one vector.") from None

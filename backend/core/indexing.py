@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
 
 from .cutting import cut
-from .errors import NotFound
+from .errors import LinError, NotFound, Unavailable
 
 log = logging.getLogger("lin.indexing")
 
@@ -107,10 +107,22 @@ class Indexer:
             waiting = self.store.claim_unindexed(_BATCH, _RETRY_AFTER_SECONDS)
             if not waiting:
                 break
-            passages = self.store.store_passages([self._index(thing) for thing in waiting])
+            passages = self._store([self._index(thing) for thing in waiting])
             log.info("passages stored", extra={"things": len(waiting), "passages": passages})
             total += len(waiting)
         return total
+
+    def _store(self, things: Sequence[Indexed]) -> int:
+        """Store them; one that the database refuses keeps no other from being found. Raises Unavailable."""
+        try:
+            return self.store.store_passages(things)
+        except Unavailable:
+            raise
+        except LinError:
+            if len(things) == 1:
+                log.exception("passages were refused", extra={"id": things[0].id})
+                return 0
+        return sum(self._store([thing]) for thing in things)
 
     def _index(self, thing: Unindexed) -> Indexed:
         # an article may be a headline only, and a post has no headline

@@ -207,6 +207,25 @@ def test_a_model_that_answers_after_all_is_asked_again() -> None:
     assert until(lambda: embedder.embed("second"), "the model to be asked again")
 
 
+def test_a_model_that_is_late_again_and_again_is_left_alone() -> None:
+    answer = threading.Semaphore(0)
+
+    def wait_each_time(_: Sequence[str]) -> None:
+        answer.acquire(timeout=30)
+
+    slow, now = Directions(fault=wait_each_time), 0.0
+    embedder = QuestionEmbedder(slow, monotonic=lambda: now)
+    for calls in (1, 2):
+        until(lambda: embedder.embed("why?") is None and len(slow.asked) == calls, "it to be asked")  # noqa: B023 - called at once
+        answer.release()
+        until(lambda: embedder._free._value == 4, "the late answer")
+    for now, calls in ((29.9, 2), (60.0, 3)):  # noqa: B007 - the clock reads it
+        if calls == 3:
+            answer.release()
+        embedder.embed("why?")
+        assert len(slow.asked) == calls
+
+
 @pytest.fixture
 def without_pgvector(database: Database) -> Any:
     """The column as it is where the extension is not: absent. Put back afterwards by the function of the migration."""

@@ -118,6 +118,20 @@ def test_what_was_deleted_while_a_worker_had_it_keeps_nothing_else_from_being_st
     assert [passage["title"] for passage in reader.passages()] == ["Ibexes"]
 
 
+def test_what_the_database_refuses_keeps_nothing_else_from_being_found(
+    reader: Reader, supabase: Supabase, database: Database
+) -> None:
+    refused, kept = reader.reads("Kraken", "It sings."), reader.reads("Ibexes", "They climb.")
+
+    def detect(text: str) -> str:
+        return "no such code" if "Kraken" in text else "en"
+
+    Indexer(supabase.service.passages, detect, threading.Event()).run()
+    assert [passage["title"] for passage in reader.passages()] == ["Ibexes"]
+    assert (queued(database, refused), queued(database, kept)) == (True, False)
+    database.execute("delete from public.source_items where id = %s", [refused])
+
+
 def test_what_a_dead_worker_took_comes_up_again_and_each_time_later(
     reader: Reader, supabase: Supabase, database: Database
 ) -> None:
