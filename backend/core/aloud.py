@@ -23,8 +23,8 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
-        # [1], [2, 3] and [1][2], with or without an address behind them
-        (r"[ \t]*(?:\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\](?:\([^()\s]*\))?)+", ""),
+        # [1], [2, 3], [?] and [1][2], with or without an address behind them
+        (r"[ \t]*(?:\[(?:\d{1,3}|\?)(?:\s*[,;–-]\s*(?:\d{1,3}|\?))*\](?:\([^()\s]*\))?)+", ""),
         (r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)", r"\1"),
         (r"<?\b(?:https?://|www\.)[^\s<>]*[^\s<>.,;:!?)\]'\"»”]>?", ""),
         (r"(?<!\w)[#＃](?=\w)", ""),

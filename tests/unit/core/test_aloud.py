@@ -12,6 +12,7 @@ CASES = {
     "plain words stay as they are": ("Twelve bridges, 3 of them new.", "Twelve bridges, 3 of them new."),
     "a citation is left out": ("Twelve bridges [1].", "Twelve bridges."),
     "several citations": ("Bridges [1, 2] and towers [3][4]!", "Bridges and towers!"),
+    "a citation of what was not given": ("Bridges [?] and towers [1, ?].", "Bridges and towers."),
     "a citation with an address": ("Bridges [1](https://a.example/x).", "Bridges."),
     "a year in brackets is no citation": ("[2024] was dry.", "[2024] was dry."),
     "a word in brackets stays": ("He said [sic] so.", "He said [sic] so."),
