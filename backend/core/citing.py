@@ -47,9 +47,10 @@ def numbered(found: Sequence[Found]) -> list[Passage]:
     passages: list[Passage] = []
     left = MOST_CHARACTERS
     for number, one in enumerate(found[:MOST_PASSAGES], 1):
-        text = clean(one.text)[: min(LONGEST_PASSAGE, left)]
-        if not text:
+        if left == 0:
             break
+        # empty for one of invisible signs only: it keeps its number, and the others their place
+        text = clean(one.text)[: min(LONGEST_PASSAGE, left)]
         left -= len(text)
         title = " ".join(clean(one.title).split())[:LONGEST_TITLE]
         passages.append(Passage(number, title, text, _plain_url(one.url)))

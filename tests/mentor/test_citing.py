@@ -84,6 +84,13 @@ def test_passages_are_numbered_cleaned_and_bounded() -> None:
     assert not any("\u202e" in passage.text for passage in passages)
 
 
+def test_a_passage_that_nobody_sees_hides_no_other() -> None:
+    two = [found(1, "\u200b\u2060"), found(2, "Twelve bridges.")]
+    passages = numbered(two)
+    assert [passage.text for passage in passages] == ["", "Twelve bridges."]
+    assert [one["id"] for one in citations("[2]", two, passages)] == ["id-2"]
+
+
 @pytest.mark.parametrize(
     ("url", "kept"),
     [
