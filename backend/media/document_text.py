@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import resource
 import subprocess
 import sys
@@ -33,6 +34,7 @@ MAX_XML = 15_000_000
 
 SECONDS = 60
 _MEMORY = 1_500_000_000
+_NEEDED = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 _ROOT = Path(__file__).resolve().parents[2]
 
 _TOO_LARGE = (
@@ -56,7 +58,7 @@ def read_document(file: BinaryIO, mime: str, *, seconds: float = SECONDS) -> Doc
         try:
             done = subprocess.run(  # noqa: S603 - our own module, the type as a word
                 [sys.executable, "-m", "backend.media.document_text", mime],
-                stdin=copy, capture_output=True, timeout=seconds, cwd=_ROOT, check=False,
+                stdin=copy, capture_output=True, timeout=seconds, cwd=_ROOT, env=_surroundings(), check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return DocumentText("unreadable", note=_TOO_LARGE)
@@ -65,6 +67,11 @@ def read_document(file: BinaryIO, mime: str, *, seconds: float = SECONDS) -> Doc
     except (ValueError, TypeError):
         # ended by one of its limits, or by a fault below Python
         return DocumentText("unreadable", note=_TOO_LARGE)
+
+
+def _surroundings() -> dict[str, str]:
+    """What the child needs of the environment: a document that takes it over finds no keys there."""
+    return {name: os.environ[name] for name in _NEEDED if name in os.environ}
 
 
 def main(file: BinaryIO, mime: str) -> DocumentText:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +87,18 @@ def test_what_cannot_be_read_is_said_kindly_and_nothing_falls(
 def test_a_document_that_takes_too_long_is_given_up() -> None:
     found = read_document(io.BytesIO(pdf(["Marmots whistle."])), PDF, seconds=0.001)
     assert (found.status, found.text) == ("unreadable", "")
+
+
+def test_what_reads_documents_knows_no_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller = tmp_path / "tells-what-it-knows"
+    teller.write_text("""#!/bin/sh\nprintf '{"status": "read", "text": "%s, %s"}' "$A_KEY" "$PATH"\n""")  # fmt: skip
+    teller.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(teller))
+    monkeypatch.setenv("A_KEY", "secret")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert read_document(io.BytesIO(b"x"), PDF).text == ", /usr/bin:/bin"
 
 
 def test_other_documents_are_not_read() -> None:
