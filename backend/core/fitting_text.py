@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 _ELLIPSIS = "…"
+# A model that goes round in circles writes dots without end: a run of them is looked at once, not from each of them.
 _SENTENCE_END = re.compile(
-    r"""[.!?…]+["'”’»)\]]*(?=\s|\Z)|[。！？｡]+["'”’»」』）)\]]*|(?<=\S)(?=\n)"""
+    r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s|\Z)|[。！？｡]+["'”’»」』）)\]]*|(?<=\S)(?=\n)"""
 )
 _TITLES = ("Dr.", "Mr.", "Mrs.", "Ms.", "Prof.", "St.", "Mme.", "Mlle.")
 _INITIAL = re.compile(r"(?:\A|[\s.(])[^\W\d_]\.\Z")
 _WORD_END = re.compile(r"(?<=\S)(?=\s)")
-_TAIL = re.compile(r"(?:(?:\A|\s+)(?:[#＃][^\s#＃]+|https?://\S+|www\.\S+))+\s*\Z")
+_WORD = re.compile(r"\S+")
+_TAG_OR_LINK = re.compile(r"[#＃][^\s#＃]+|https?://\S+|www\.\S+")
 _LINK = re.compile(r"(?:https?://|www\.)\S+")
 _HASH = re.compile("[#＃]")
 _AT_A_CUT = " \t\r\n,;:–—-"
@@ -78,8 +80,8 @@ class Limits:
         """
         if self.fits(text):
             return Trimmed(text, "")
-        found = _TAIL.search(text)
-        body, tail = (text[: found.start()], found[0].rstrip()) if found else (text, "")
+        end = _end_of_body(text)
+        body, tail = text[:end], text[end:].rstrip()
         for kept, said in _tails(tail):
             cut = self._cut(body, kept)
             if cut is not None:
@@ -113,6 +115,17 @@ def _last(places: Sequence[int], fits: Callable[[int], bool]) -> int | None:
     found always fits, and only a link may make it not the very last."""
     number = bisect.bisect_left(places, True, key=lambda place: not fits(place))
     return places[number - 1] if number else None
+
+
+def _end_of_body(text: str) -> int:
+    """Where the white space before the hashtags and links at the end begins; the length of a text without any."""
+    words = list(_WORD.finditer(text))
+    count = len(words)
+    while count and _TAG_OR_LINK.fullmatch(words[count - 1][0]):
+        count -= 1
+    if count == len(words):
+        return len(text)
+    return words[count - 1].end() if count else 0
 
 
 def _sentence_ends(text: str) -> list[int]:

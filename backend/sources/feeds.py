@@ -36,7 +36,7 @@ _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w+;")
 # What is still HTML when its tags are taken off was escaped twice.
 _STILL_HTML = re.compile(r"\s*<(p|div|h[1-6]|ul|ol|table|blockquote|figure|img|span|br)\b[^>]*>")
-_REFRESH = re.compile(r"^\s*[\d.]*\s*;\s*url\s*=\s*['\"]?(.+?)['\"]?\s*$", re.IGNORECASE)
+_REFRESH = re.compile(r"\s*+[\d.]*+\s*+;\s*+url\s*+=(.+)", re.IGNORECASE | re.DOTALL)
 
 
 def read_feed(fetched: Fetched, *, now: datetime) -> Feed:
@@ -149,7 +149,7 @@ def _what_it_is_instead(fetched: Fetched) -> str:
             return f"{message} Its feed is at {address}"
     for meta in tree.iter("meta"):
         goes_on = _REFRESH.match(meta.get("content") or "")
-        address = web_address(goes_on[1], fetched.url) if goes_on else None
+        address = web_address(goes_on[1].strip(" \t\r\n'\""), fetched.url) if goes_on else None
         if (meta.get("http-equiv") or "").lower() == "refresh" and address:
             return f"{message} It sends readers on to {address}"
     return f"{message} It does not name a feed either; add it as a page instead."

@@ -69,7 +69,8 @@ _BLOCKS = frozenset(
 )
 # An ampersand that begins no entity: "R&D". Parsers make "R&D;" or "R" of it.
 _BARE_AMPERSAND = re.compile(rb"&(?!#\d+;|#[xX][0-9a-fA-F]+;|[A-Za-z][\w.-]*;)")
-_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>|<!--.*?-->)", re.DOTALL)
+# What is begun and never ended goes to the end: with many of them, looking for each one's end would take hours.
+_CDATA = re.compile(rb"(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))", re.DOTALL)
 _FUTURE_TOLERANCE = timedelta(days=1)
 # Before it lie the zeros of clocks: 1970-01-01, 0001-01-01.
 _FIRST_DAY = datetime(1971, 1, 1, tzinfo=UTC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import regex
 from hypothesis import given
@@ -119,3 +121,16 @@ def test_a_very_long_text_takes_no_time_to_speak_of() -> None:
     kept = Limits({"x": 280}, Counting(PLATFORMS, weighted_length)).trim(text)
     assert RULER.length("x", kept.text) <= 280
     assert counted < 200, "it looks at a few cuts, not at all of them"
+
+
+@pytest.mark.parametrize(
+    "round_and_round", ["." * 30_000 + "b", "#a " * 10_000 + "b", " " * 30_000 + "b"]
+)
+def test_a_text_that_goes_round_in_circles_takes_no_time_either(round_and_round: str) -> None:
+    one = limits(linkedin=280)
+    begun = time.thread_time()
+    kept = one.trim("Bridges! " + round_and_round)
+    assert (
+        time.thread_time() - begun < 5
+    )  # looked at from each of its places, it would take a minute
+    assert one.fits(kept.text)
