@@ -78,7 +78,8 @@ def _extracted(tree: Any, url: str) -> Document | None:
     for element in list(tree.iter()):
         about = f"{element.get('id', '')} {element.get('class', '')}"
         if element.tag in _NO_TEXT or (element.tag not in _KEPT and _CONSENT.search(about)):
-            element.drop_tree()
+            # emptied in its place: taking it out would join the texts around it, again for each of thousands
+            element.clear(keep_tail=True)
     for element in list(tree.iter())[MAX_ELEMENTS:]:
         element.getparent().remove(element)
     # here, because it brings along what most processes never need

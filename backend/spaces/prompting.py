@@ -11,7 +11,7 @@ from backend.core.models import WriteRequest
 from ._roles import fenced, language_name
 
 MAX_MATERIAL = 30_000
-"""Characters of an article or a draft that are sent; more helps no model and may exceed what it reads."""
+"""Characters of an article that are sent; more helps no model and may exceed what it reads."""
 _FOLDER = Path(__file__).with_name("prompts")
 _SPECIAL = ("default", "rework", "mentor")
 
@@ -32,12 +32,18 @@ def prompt(request: WriteRequest, *, with_article: bool = True) -> str:
 
 def article(request: WriteRequest) -> str:
     """What the post is made of: title, source and text of the article, or the draft alone."""
-    text = request.text[:MAX_MATERIAL]
+    text = material(request)
     if request.task == "rework":
-        return text.strip()
+        return text
     parts = {"Title": request.title.strip(), "Source": request.url}
     head = "\n".join(f"{name}: {value}" for name, value in parts.items() if value)
     return f"{head}\n\n{text}".strip()
+
+
+def material(request: WriteRequest) -> str:
+    """The text alone. A draft is sent whole: what a model does not see of it would be gone from its answer."""
+    text = request.text if request.task == "rework" else request.text[:MAX_MATERIAL]
+    return text.strip()
 
 
 def mentor_text(language: str | None) -> str:

@@ -22,7 +22,7 @@ from ._roles import (
     within,
 )
 from ._signature import Endpoint, Parameter, find_endpoint
-from .prompting import MAX_MATERIAL, article, prompt
+from .prompting import article, material, prompt
 
 ENDPOINTS = ("/write", "/generate", "/draft", "/generate_post", "/predict", "/chat", "/respond")
 """Endpoints that a writer is likely to have, in order of preference."""
@@ -156,7 +156,7 @@ def _texts(
         if "text" in roles:
             put_text(values, roles["text"], article(request))
     elif "text" in roles and in_parts:
-        told = request.text[:MAX_MATERIAL] if "title" in roles else article(request)
+        told = material(request) if "title" in roles else article(request)
         put_text(values, roles["text"], told)
     else:
         only = roles.get("text") or roles.get("title") or first_text(endpoint)

@@ -33,6 +33,7 @@ FEEDS = {
 }
 PAGES = {
     "comments before it begins": 'b"<!--a-->" * 1_000 + b"<p>Tides"',
+    "two hundred thousand hints about scripts": 'b"<p>Tides" + b"<noscript></noscript>x" * 200_000',
     "half a million line breaks": 'b"<p>Tides" + b"<br>" * 500_000',
     "two hundred thousand headings": 'b"<article><p>Tides" + b"<h1>a</h1>" * 200_000',
     "two hundred thousand paragraphs": 'b"<article>" + b"<p>Low tide</p>" * 200_000',

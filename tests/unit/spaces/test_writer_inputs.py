@@ -95,6 +95,11 @@ def test_an_article_of_any_length_is_sent_within_a_limit():
     assert len(prompt(endless)) < 32_000
 
 
+def test_a_draft_of_any_length_is_sent_whole():
+    longest = WriteRequest(**{**REWORK.__dict__, "text": "word " * 12_000 + "end"})
+    assert longest.text in prompt(longest)
+
+
 def told(name: str, *parameters: dict[str, object]) -> dict[str, object]:
     """The dict of `view_api` for one endpoint."""
     return {name: {"parameters": list(parameters), "returns": [{"label": "out"}]}}
