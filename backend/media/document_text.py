@@ -34,7 +34,6 @@ MAX_XML = 15_000_000
 
 SECONDS = 60
 _MEMORY = 1_500_000_000
-_NEEDED = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 _ROOT = Path(__file__).resolve().parents[2]
 
 _TOO_LARGE = (
@@ -70,8 +69,8 @@ def read_document(file: BinaryIO, mime: str, *, seconds: float = SECONDS) -> Doc
 
 
 def _surroundings() -> dict[str, str]:
-    """What the child needs of the environment: a document that takes it over finds no keys there."""
-    return {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    """The child's environment: where to find its libraries. A document that takes it over finds no keys there."""
+    return {"PYTHONPATH": os.pathsep.join(sys.path), "LANG": "C.UTF-8"}
 
 
 def main(file: BinaryIO, mime: str) -> DocumentText:

@@ -93,12 +93,11 @@ def test_what_reads_documents_knows_no_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teller = tmp_path / "tells-what-it-knows"
-    teller.write_text("""#!/bin/sh\nprintf '{"status": "read", "text": "%s, %s"}' "$A_KEY" "$PATH"\n""")  # fmt: skip
+    teller.write_text("""#!/bin/sh\nprintf '{"status": "read", "text": "%s, %s"}' "$A_KEY" "$LANG"\n""")  # fmt: skip
     teller.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(teller))
     monkeypatch.setenv("A_KEY", "secret")
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert read_document(io.BytesIO(b"x"), PDF).text == ", /usr/bin:/bin"
+    assert read_document(io.BytesIO(b"x"), PDF).text == ", C.UTF-8"
 
 
 def test_other_documents_are_not_read() -> None:
