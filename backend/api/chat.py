@@ -16,6 +16,7 @@ from ..core.streams import Answer, Delta, Ending, Event, Standing, StillHere, po
 from ..problems import REFUSALS
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
 from .idempotency import idempotent
+from .long_answers import long_answer
 
 api = APIBlueprint(
     "chat",
@@ -95,6 +96,7 @@ class PostAnswer(BaseModel):
 
 @api.post("/send", responses={200: TurnAnswer}, summary="Say something to the mentor (Server-Sent Events, or JSON as Accept says)")  # fmt: skip
 @live_session
+@long_answer
 def send(body: SendBody) -> Response:
     """With Last-Event-ID nothing is said again: the answer that it names goes on from there. So it does for a repeated
     Idempotency-Key."""
@@ -111,6 +113,7 @@ def send(body: SendBody) -> Response:
 
 @api.get("/messages/<message_id>/events", responses={200: {"description": _EVENTS, "content": _STREAM}}, summary="Follow an answer (Server-Sent Events)")  # fmt: skip
 @signed_in
+@long_answer
 def events(path: MessagePath) -> Response:
     message_id, seen = _last_event() or (path.message_id, 0)
     if message_id.lower() != path.message_id.lower():

@@ -15,6 +15,7 @@ from ..problems import REFUSALS
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
 from .generation_events import ENDED, follow, last_seen
 from .idempotency import idempotent
+from .long_answers import long_answer
 
 api = APIBlueprint(
     "generations",
@@ -171,6 +172,7 @@ def generate(body: GenerateBody) -> tuple[dict[str, str], int]:
     responses={204: None, 200: {"description": "A stream of progress events, ended by result or error",
                      "content": {"text/event-stream": {"schema": _EVENT}}}})  # fmt: skip
 @signed_in
+@long_answer
 def events(path: GenerationPath) -> Response:
     rows = _user()
     first = rows.generation(path.generation_id)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.mentor.chatting import Chatter
+from backend.api.long_answers import MOST_AT_ONCE
+from tests.mentor.chatting import Chatter, Event, Stream
 from tests.mentor.conftest import Reads, SpaceProcess, Web
 from tests.people import Person
 from tests.waiting import until
@@ -168,6 +170,31 @@ def test_an_answer_is_stopped_from_another_process_too(
         until(lambda: space.calls, "the Space to be asked")
         assert elsewhere.call("DELETE", f"/api/chat/messages/{message}/answer").status_code == 204
         assert stream.end().data["error_class"] == "stopped"
+
+
+def test_one_person_holds_so_many_threads_and_no_more(
+    chatter: Open, alice: Person, bob: Person, web: Web, space: SpaceProcess
+) -> None:
+    ada, ben = chatter(alice, web.url), chatter(bob, web.url)
+    space.order("hang")
+    with ExitStack() as open_pages:
+        message = next(iter(open_pages.enter_context(ada.say("Hello?")))).data["message_id"]
+        pages = [open_pages.enter_context(ada.follow(message)) for _ in range(MOST_AT_ONCE - 1)]
+        session = ada.message(message)["session_id"]
+        for method, path in (("GET", f"/api/chat/messages/{message}/events"), ("POST", "/api/chat/send")):  # fmt: skip
+            refused = ada.call(method, path, {"message": "One more."})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "15")
+        assert ben.ask("Is there room?")["state"] == "complete"
+        assert ada.call("DELETE", f"/api/chat/messages/{message}/answer").status_code == 204
+        assert {page.end().data["error_class"] for page in pages} == {"stopped"}
+    assert until(lambda: _told(ada, message), "room again").name == "done"
+    assert len(ada.messages(session)) == 2
+    assert len(ada.person.rest("GET", "chat_sessions").json()) == 1, "what was refused was saved"
+
+
+def _told(chatter: Chatter, message: str) -> Event | None:
+    answer = chatter.call("GET", f"/api/chat/messages/{message}/events")
+    return Stream(answer).end() if answer.status_code == 200 else None
 
 
 def test_history_comes_in_pages_newest_first(ada: Chatter, ben: Chatter) -> None:
