@@ -22,9 +22,9 @@ _UNSEEN = re.compile(
 _NUMBERS = r"(?:\d{1,3}|\?)(?:\s{0,2}[,;]\s{0,2}(?:\d{1,3}|\?)){0,7}"
 _CITATION = rf"\[\s{{0,2}}(?P<numbers>{_NUMBERS})\s{{0,2}}\](?P<link>\()?"
 # a picture's "!", a tag's "<", a citation with the "(" that would make a link of it
-_UNSAFE = re.compile(rf"(?P<picture>!+)(?=\[)|(?P<tag><)(?=[A-Za-z/!?])|{_CITATION}")
+_UNSAFE = re.compile(rf"(?P<picture>(?<!!)!++)(?=\[)|(?P<tag><)(?=[A-Za-z/!?])|{_CITATION}")
 # as long as the longest citation
-_UNDECIDED = re.compile(r"(?:!*\[[\d\s,;?]{0,70}|!+|<)$")
+_UNDECIDED = re.compile(r"(?:<?(?<!!)!*+\[[\d\s,;?]{0,70}|<?(?<!!)!++|<)$")
 
 LONGEST_ANSWER = 100_000
 """Characters of a shown answer; the database holds the same limit."""
@@ -89,7 +89,8 @@ def citations(
 
 def uncited(text: str) -> str:
     """The text without citations: in a later turn its numbers would mean other passages."""
-    return re.sub(rf"[ \t]*\[\s*{_NUMBERS}\s*\]", "", text)
+    # from where the white space begins, not again from each place in it
+    return re.sub(rf"(?<![ \t])[ \t]*+\[\s*{_NUMBERS}\s*\]", "", text)
 
 
 def _harmless(match: re.Match[str], given: Container[int]) -> str:

@@ -10,7 +10,8 @@ LONGEST = 1_200
 # a rest shorter than this stands better at the end of the piece before it
 _REST = 200
 
-_PARAGRAPH = re.compile(r"\s*\n\s*")
+# from where the white space begins, not again from each place in it
+_PARAGRAPH = re.compile(r"(?<![^\S\n])[^\S\n]*+\n\s*+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'»”’)\]]*\s+|(?<=[。！？])")
 # Postgres takes neither: NUL, and halves of a character
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
