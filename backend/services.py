@@ -273,10 +273,16 @@ def _background(generator: Generator) -> Callable[[str], None]:
     free = threading.BoundedSemaphore(WEB_GENERATIONS)
 
     def run(generation_id: str) -> None:
-        if free.acquire(blocking=False):
+        if not free.acquire(blocking=False):
+            return
+        try:
             threading.Thread(
                 target=work, args=(generation_id,), name="generate", daemon=True
             ).start()
+        except RuntimeError:
+            # no thread to be had. It is queued already: an error would have its caller ask for it again
+            free.release()
+            log.warning("no thread for a generation", extra={"generation_id": generation_id})
 
     def work(generation_id: str) -> None:
         try:

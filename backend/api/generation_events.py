@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS, _SLOWER = 0.2, 0.5, 1.2
 _KEEP_ALIVE_SECONDS = 15.0
 _LONGEST_STREAM_SECONDS = 1800.0
 _RETRY_MILLISECONDS = 1000
+# a bigint; int() refuses thousands of digits with an error
+_VERSION = re.compile(r"[0-9]{1,19}")
 
 
 class Rows(Protocol):
@@ -35,7 +38,7 @@ class Rows(Protocol):
 
 def last_seen(header: str | None, row: Mapping[str, Any]) -> int:
     """The version that a returning browser saw last (Last-Event-ID); 0 for none, and for one that never was."""
-    seen = int(header) if header and header.isascii() and header.isdigit() else 0
+    seen = int(header) if header and _VERSION.fullmatch(header) else 0
     return seen if seen <= row["version"] else 0
 
 
