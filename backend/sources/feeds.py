@@ -64,12 +64,16 @@ def _read_xml(fetched: Fetched, now: datetime) -> tuple[str, frozenset[str], Ite
     # As a stream: feedparser takes bytes for a file name first, and would open it. Without the address: it would resolve
     # guids against it as well, and every article would be new when the feed moves. Its own HTML cleaning is off
     # because only text is taken from the HTML, which is done below.
-    parsed = feedparser.parse(
-        io.BytesIO(mended_xml(fetched.body)),
-        response_headers={"content-type": fetched.headers.get("Content-Type", "")},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    try:
+        parsed = feedparser.parse(
+            io.BytesIO(mended_xml(fetched.body)),
+            response_headers={"content-type": fetched.headers.get("Content-Type", "")},
+            resolve_relative_uris=False,
+            sanitize_html=False,
+        )
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # what it cannot read it says in its result; these are its own slips over very broken XML
+        raise UnreadableSource(f"{fetched.url} is too broken to be read as a feed.") from error
     if not parsed.version:
         raise UnreadableSource(_what_it_is_instead(fetched))
     own = frozenset(one for name in ("link", "id") if (one := parsed.feed.get(name)))

@@ -27,6 +27,8 @@ _CONTROLS: dict[int, str | None] = {
 _CONTROLS |= {code: None for code in (*range(32), 127) if code not in (9, 10)}
 # An emoji as two references, the halves of UTF-16, as JavaScript writes it.
 _HALVES = re.compile(r"&#(5[5-6]\d{3});&#(5[6-7]\d{3});")
+# The same in XML, where it is an error that would cost the rest of the feed.
+_SURROGATES = re.compile(rb"(?:&#(?:0*5[5-7]\d{3}|[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2});)+")
 _UNREAD = frozenset({"script", "style", "noscript", "template", "head", "iframe", "object", "svg"})
 _BLOCKS = frozenset(
     [
@@ -97,9 +99,12 @@ def html_tree(html: bytes | str, encoding: str | None = None) -> Any | None:
     """The HTML as an lxml tree, however broken; None when there is nothing in it. Nothing is ever loaded."""
     if isinstance(html, str):
         html, encoding = storable(_HALVES.sub(_whole, html)).encode(), "utf-8"
-    parser = lxml_html.HTMLParser(
-        encoding=encoding, recover=True, no_network=True, remove_comments=True, remove_pis=True
-    )
+    try:
+        parser = lxml_html.HTMLParser(
+            encoding=encoding, recover=True, no_network=True, remove_comments=True, remove_pis=True
+        )
+    except LookupError:  # one that Python knows and libxml2 does not
+        return html_tree(html)
     try:
         return etree.fromstring(html, parser)
     except etree.XMLSyntaxError:
@@ -137,12 +142,28 @@ def _pieces(tree: Any) -> Iterator[str]:
 
 
 def mended_xml(body: bytes) -> bytes:
-    """The XML without NUL bytes and with bare ampersands escaped. What is no superset of ASCII (UTF-16) is left alone."""
+    """The XML without NUL bytes, with bare ampersands escaped and references to halves of UTF-16 joined, or left out.
+
+    What is no superset of ASCII (UTF-16) is left alone.
+    """
     if body.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
         return body
     pieces = _CDATA.split(body.replace(b"\0", b""))
-    pieces[::2] = [_BARE_AMPERSAND.sub(b"&amp;", piece) for piece in pieces[::2]]
+    pieces[::2] = [_mended(piece) for piece in pieces[::2]]
     return b"".join(pieces)
+
+
+def _mended(piece: bytes) -> bytes:
+    return _SURROGATES.sub(_joined, _BARE_AMPERSAND.sub(b"&amp;", piece))
+
+
+def _joined(references: re.Match[bytes]) -> bytes:
+    numbers = [
+        int(one[1:], 16) if one[:1] in b"xX" else int(one)
+        for one in re.findall(rb"&#(\w+);", references[0])
+    ]
+    text = "".join(map(chr, numbers)).encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    return "".join(f"&#{ord(char)};" for char in text).encode()
 
 
 def web_address(url: Any, base: str) -> str | None:
@@ -173,7 +194,8 @@ def content_type(fetched: Fetched) -> tuple[str, str | None]:
     charset = header.get_content_charset()
     try:
         charset = codecs.lookup(charset).name if charset else None
-    except LookupError:
+        b"\xff".decode(charset or "utf-8", "replace")
+    except (LookupError, ValueError):  # none, or not one for any bytes: "base64", "idna"
         charset = None
     named = bool(fetched.headers.get("Content-Type"))
     return (header.get_content_type() if named else ""), charset

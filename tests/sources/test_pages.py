@@ -170,3 +170,11 @@ def test_what_is_no_readable_page_is_refused_with_words(name: str) -> None:
 def test_a_page_that_is_all_consent_is_not_taken_for_an_article() -> None:
     with pytest.raises(UnreadableSource, match="holds no readable text"):
         read_page(Fetched(200, URL, {"Content-Type": "text/html"}, WALL), now=NOW)
+
+
+@pytest.mark.parametrize("charset", ["base64", "rot13", "idna", "none-of-all"])
+@pytest.mark.parametrize("kind", ["text/html", "text/plain"])
+def test_a_charset_that_no_page_can_be_in_is_passed_over(kind: str, charset: str) -> None:
+    body = "<p>Low tide at 6:40 in <b>Saint-Malo</b>, caf\u00e9 open.</p>".encode("cp1252")
+    fetched = Fetched(200, URL, {"Content-Type": f"{kind}; charset={charset}"}, body)
+    assert "Saint-Malo" in read_page(fetched, now=NOW).text
