@@ -119,7 +119,10 @@ def _entry(attributes: dict[str, str], category: str, line: int) -> ListedSource
 
 def _attributes(outline: Any) -> dict[str, str]:
     """By name in lower case: "xmlURL" and "xmlurl" are met as well."""
-    return {str(name).lower(): str(value) for name, value in outline.attrib.items()}
+    try:
+        return {str(name).lower(): str(value) for name, value in outline.attrib.items()}
+    except UnicodeDecodeError:  # half a character, which libxml2 lets pass where it recovers
+        raise InvalidInput.of("file", f"Line {outline.sourceline} of this file is too broken to be read.") from None  # fmt: skip
 
 
 def _name(attributes: dict[str, str]) -> str:

@@ -117,6 +117,12 @@ def test_too_many_entries_are_refused() -> None:
         Opml().read(opml(*many))
 
 
+def test_half_a_character_is_no_error_of_ours() -> None:
+    assert read(feed("A &#xD83D;&#xDE00;", "https://a.example/"))[0][0].title == "A \U0001f600"
+    with pytest.raises(InvalidInput, match="Line 5 of this file is too broken"):
+        read(feed("One", "https://a.example/"), feed("<!-- &#xD83D;", "https://b.example/"))
+
+
 def test_blank_lines_and_a_mark_before_the_file_do_no_harm() -> None:
     sources, _ = Opml().read(b"\xef\xbb\xbf\n\n" + opml(feed("A", "https://a.example/")))
     assert len(sources) == 1
