@@ -335,3 +335,37 @@ begin
   return true;
 end
 $$;
+
+-- Does:    hands a run to the process that will do it. A run whose process died (lease over) comes up again, twice at most; then
+--          it ends as failed, saying so. What its owner canceled ends as canceled, however often its process died.
+-- Takes:   `wanted` one id, or null for the oldest waiting one; lease in seconds.
+-- Returns: id, user_id, input, lease_token; no row when there is nothing to do.
+-- May call: service_role.
+create or replace function public.claim_generation(wanted uuid, lease_seconds integer)
+returns table (id uuid, user_id uuid, input jsonb, lease_token bigint)
+language plpgsql
+set search_path = ''
+as $$
+begin
+  update public.generations g set status = 'canceled', finished_at = now()
+  where g.status in ('waking', 'running') and g.lease_until < now() and g.cancel_requested_at is not null;
+  update public.generations g set
+    status = 'failed', finished_at = now(), error_class = 'interrupted',
+    error = 'The server running this draft stopped twice. Nothing was saved; ask again.'
+  where g.status in ('waking', 'running') and g.lease_until < now() and g.tries >= 2;
+
+  return query
+  update public.generations g set
+    status = 'running', started_at = coalesce(g.started_at, now()), tries = g.tries + 1,
+    lease_token = nextval('private.generation_lease'), lease_until = now() + make_interval(secs => lease_seconds)
+  where g.id = any (array(
+    select d.id from public.generations d
+    where (d.status = 'queued' or (d.status in ('waking', 'running') and d.lease_until < now()))
+      and (wanted is null or d.id = wanted)
+    order by d.created_at
+    limit 1
+    for update skip locked
+  ))
+  returning g.id, g.user_id, g.input, g.lease_token;
+end
+$$;

@@ -84,6 +84,20 @@ def test_what_goes_on_is_canceled_first(
     assert ada.row(generation)["status"] == status
 
 
+def test_what_was_canceled_is_canceled_however_often_its_process_died(
+    ada: Caller, sql: Callable[..., list[Any]]
+) -> None:
+    (generation,) = kept(sql, ada, "running")
+    sql(
+        """update public.generations set tries = 2, cancel_requested_at = now(), lease_until = now() - interval '1 second'
+           where id = %s returning id""",
+        generation,
+    )
+    sql("select count(*) from public.claim_generation(%s, 30)", generation)
+    row = ada.row(generation)
+    assert (row["status"], row["error"]) == ("canceled", "This draft was canceled.")
+
+
 def test_a_post_outlives_the_draft_it_came_from(ada: Caller, sql: Callable[..., list[Any]]) -> None:
     (generation,) = kept(sql, ada, "complete")
     row = {"text": "Hello", "generation_id": generation}
