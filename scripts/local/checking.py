@@ -17,7 +17,7 @@ from .paths import ROOT
 from .stack import Stack, StackError
 from .stack.migrations import without_tls
 
-PYTHON_FOLDERS = ["backend", "scripts/local", "tests"]
+PYTHON_FOLDERS = ["backend", "scripts/local", "scripts/deploy", "tests"]
 RUFF = ["--config", "backend/ruff.toml", "--quiet"]
 # What must never be committed: keys that look real, and paths of somebody's machine.
 FORBIDDEN = {

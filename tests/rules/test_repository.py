@@ -15,7 +15,7 @@ TOP_LEVEL = {
     "backend", "supabase", "scripts", "tests",
     "requirements.txt", "requirements-dev.txt", "README.md", "LICENSE",
 }  # fmt: skip
-DOT_FILES = {".env.example", ".gitignore", ".ci", ".github"}
+DOT_FILES = {".env.example", ".gitignore", ".dockerignore", ".ci", ".github"}
 
 # Documented beside the settings, and read by the local stack instead of the backend.
 LOCAL_STACK = {
