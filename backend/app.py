@@ -15,6 +15,7 @@ from flask_openapi3 import Info, OpenAPI
 from . import logs, problems
 from .api import (
     access,
+    account,
     chat,
     chat_sessions,
     generations,
@@ -78,6 +79,7 @@ def create_app(services: Services) -> OpenAPI:
         health.api,
         metrics.api,
         media.api,
+        account.api,
     ):
         app.register_api(blueprint)
     CORS(

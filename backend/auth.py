@@ -145,6 +145,11 @@ class Authenticator:
         if not confirmed:
             raise NotAllowed("Confirm your e-mail address first; the link is in your mailbox.")
 
+    def forget(self, user: CurrentUser) -> None:
+        """Ask Auth again the next time, because this session has just ended."""
+        with self._lock:
+            self._sessions.pop(user.token, None)
+
     def _claims(self, token: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)

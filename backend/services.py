@@ -23,6 +23,7 @@ from .core.errors import Unavailable
 from .core.follow_ups import FollowUps
 from .core.generating import Generator
 from .core.indexing import DocumentIndexer, Indexer
+from .core.leaving import Leaver
 from .core.listing import SourceLists
 from .core.mentoring import Mentor
 from .core.models import Model
@@ -78,6 +79,7 @@ class Services:
     speaker: Speaker
     mentor: Mentor
     retriever: Retriever
+    leaver: Leaver
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class WorkerServices:
     spool: Spool
     platforms: Mapping[str, Platform]
     follow_ups: FollowUps
+    leaver: Leaver
 
 
 def build(settings: Settings) -> Services:
@@ -111,14 +114,7 @@ def build(settings: Settings) -> Services:
         _platforms(settings),
     )
     bell = Bell()
-    connector = Connector(
-        supabase.service.accounts,
-        platforms,
-        sealer,
-        redirect_uris={name: _redirect_uri(settings, name) for name in platforms},
-        allowed_origins=settings.frontend_origins,
-        require_browser=settings.app_env == "production",
-    )
+    connector = _connector(settings, supabase, platforms, sealer)
     return Services(
         settings, supabase, _authenticator(settings, supabase), platforms, connector, MediaLinks(sealer, settings.public_url),
         FollowUps(
@@ -133,6 +129,7 @@ def build(settings: Settings) -> Services:
         _speaker(settings, supabase),
         Mentor(supabase.service.answers, _model(settings, settings.mentor_space), deadline_seconds=settings.generation_deadline_seconds),
         Retriever(_model(settings, settings.embedding_space)),
+        Leaver(supabase.service.deletions, connector.disconnect),
     )  # fmt: skip
 
 
@@ -183,6 +180,7 @@ def build_worker(
         spool,
         platforms,
         FollowUps(supabase.service.published, supabase.service.targets, platforms, keeper, clock.now),
+        Leaver(supabase.service.deletions, _connector(settings, supabase, platforms, sealer).disconnect),
     )  # fmt: skip
 
 
@@ -204,6 +202,21 @@ def _platforms(settings: Settings) -> dict[str, Platform]:
         name: platform(door, read_settings(platform.Settings))
         for name, platform in PLATFORMS.items()
     }
+
+
+def _connector(
+    settings: Settings, supabase: Supabase, platforms: Mapping[str, Platform], sealer: Sealer
+) -> Connector:
+    return Connector(
+        supabase.service.accounts,
+        platforms,
+        sealer,
+        redirect_uris={
+            name: _redirect_uri(settings, name) for name in platforms if name in PLATFORMS
+        },
+        allowed_origins=settings.frontend_origins,
+        require_browser=settings.app_env == "production",
+    )
 
 
 def _redirect_uri(settings: Settings, platform: str) -> str:

@@ -11,6 +11,7 @@ from .jobs import (
     end_lost_answers,
     fetch_sources,
     fill_occurrences,
+    finish_deletions,
     index_passages,
     mark_missed,
     measure_posts,
@@ -125,5 +126,10 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         ),
         Job(refresh_profiles.run, 3600, "names and pictures change seldom; each is read daily"),
         Job(watch_versions.run, 86_400, "an operator has sixty days to act"),
+        Job(
+            finish_deletions.run,
+            10,
+            "who leaves during a send is gone seconds after it, and waits for no dead process",
+        ),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 from postgrest import SyncPostgrestClient
 from supabase_auth.errors import AuthApiError, AuthError
+from supabase_auth.types import User
 
 from supabase import Client, ClientOptions, create_client
 
 from ..core.errors import NotAllowed, Unavailable
+from .account_data import OwnData
 from .calls import Calls, refuse_pages
 from .files import Files
 from .service import Service
 from .user import AsUser
+
+_OF_A_PERSON = {"id", "email", "phone", "created_at", "email_confirmed_at", "last_sign_in_at", "user_metadata"}  # fmt: skip
 
 
 class Supabase:
@@ -39,7 +45,9 @@ class Supabase:
             event_hooks={"response": [refuse_pages]},
         )
         client = self._client(secret_key)
-        self.service = Service(Calls(client.postgrest), Files(client.storage, self._http))
+        self.service = Service(
+            Calls(client.postgrest), Files(client.storage, self._http), client.auth.admin
+        )
         self._auth = self._client(publishable_key).auth
 
     def as_user(self, access_token: str) -> AsUser:
@@ -52,11 +60,34 @@ class Supabase:
         )
         return AsUser(Calls(postgrest))
 
+    def own_data(self, access_token: str, user_id: str) -> OwnData:
+        """All that the owner of a verified access token may read of their own, rows and files."""
+        as_owner = {"Authorization": f"Bearer {access_token}"}
+        client = self._client(self._publishable_key, as_owner)
+        return OwnData(Calls(client.postgrest), Files(client.storage, self._http), user_id)
+
+    def person(self, access_token: str) -> dict[str, Any]:
+        """What Auth knows of a token's owner: id, email, phone, and when they came.
+
+        Raises NotAllowed when the session has ended, Unavailable when Auth does not answer.
+        """
+        known = self._asked(access_token)
+        told: dict[str, Any] = known.model_dump(mode="json", include=_OF_A_PERSON) if known else {}
+        return told
+
     def confirmed_session(self, access_token: str) -> bool:
         """Whether Auth still knows this token's session and its user has a confirmed address.
 
         Raises NotAllowed when the session has ended, Unavailable when Auth does not answer.
         """
+        known = self._asked(access_token)
+        return known is not None and known.email_confirmed_at is not None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def _asked(self, access_token: str) -> User | None:
         try:
             answer = self._auth.get_user(access_token)
         except AuthApiError as error:
@@ -69,17 +100,14 @@ class Supabase:
             raise Unavailable(
                 "Sign-in cannot be checked right now; try again in a moment."
             ) from error
-        return answer is not None and answer.user.email_confirmed_at is not None
+        return answer.user if answer else None
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._http.close()
-
-    def _client(self, key: str) -> Client:
+    def _client(self, key: str, headers: dict[str, str] | None = None) -> Client:
         options = ClientOptions(
             httpx_client=self._http,
             auto_refresh_token=False,
             persist_session=False,
             postgrest_client_retry=False,
         )
+        options.headers.update(headers or {})
         return create_client(self._url, key, options)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from itertools import islice
+from typing import Any, BinaryIO
 
 import httpx
 from storage3 import SyncStorageClient
@@ -14,6 +15,7 @@ from storage3.exceptions import StorageApiError
 from ..core.errors import NotFound, Unavailable
 
 _CHUNK = 1 << 20
+_MOST_AT_ONCE = 500  # Storage takes a thousand names a request
 _NO_ROOM = "This server has no room for the file just now; it tries again."
 
 
@@ -71,12 +73,48 @@ class Files:
                 "The storage does not take the file; try again in a moment."
             ) from error
 
+    def names(self, folder: str) -> Iterator[str]:
+        """The paths of all objects below a folder. Raises Unavailable."""
+        folders = [folder]
+        while folders:
+            place, offset = folders.pop(), 0
+            while page := self._listed(place, offset):
+                offset += len(page)
+                for one in page:
+                    path = f"{place}/{one['name']}"
+                    # Storage has no folders: one is a name that others begin with, and has no id
+                    if one.get("id") is None:
+                        folders.append(path)
+                    else:
+                        yield path
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove every object below a folder. Raises Unavailable."""
+        while found := list(islice(self.names(folder), _MOST_AT_ONCE)):
+            try:
+                gone = self._bucket.remove(found)
+            except (StorageApiError, httpx.HTTPError) as error:
+                raise Unavailable("The storage does not answer; try again in a moment.") from error
+            if not gone:
+                # asked again it would name the same objects for ever
+                raise Unavailable("The storage keeps files it was told to remove.")
+
     def remove(self, path: str) -> None:
         """Remove an object; one that is gone already is no error. Raises Unavailable."""
         try:
             self._bucket.remove([path])
         except (StorageApiError, httpx.HTTPError) as error:
             raise Unavailable("The storage does not answer; try again in a moment.") from error
+
+    def _listed(self, folder: str, offset: int) -> list[dict[str, Any]]:
+        """A page of what lies directly in a folder. Raises Unavailable."""
+        try:
+            page = self._bucket.list(folder, {"limit": _MOST_AT_ONCE, "offset": offset})
+        except (StorageApiError, httpx.HTTPError) as error:
+            raise Unavailable("The storage does not answer; try again in a moment.") from error
+        if not isinstance(page, list):
+            raise Unavailable("The storage's answer cannot be read; try again in a moment.")
+        return page
 
 
 @contextmanager

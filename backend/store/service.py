@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from supabase_auth import SyncGoTrueAdminAPI
+
+from .account_data import Deletions
 from .accounts import Accounts
 from .calls import Calls
 from .chat import Answers
@@ -20,7 +23,7 @@ from .unconfirmed import Unconfirmed
 class Service:
     """Everything the service key is used for, by what it is about."""
 
-    def __init__(self, calls: Calls, files: Files) -> None:
+    def __init__(self, calls: Calls, files: Files, auth: SyncGoTrueAdminAPI) -> None:
         self.targets = Targets(calls)
         self.unconfirmed = Unconfirmed(calls)
         self.published = PublishedPosts(calls)
@@ -32,3 +35,4 @@ class Service:
         self.speeches = Speeches(calls, files)
         self.operations = Operations(calls)
         self.passages = Passages(calls)
+        self.deletions = Deletions(calls, files, auth)

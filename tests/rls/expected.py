@@ -35,6 +35,7 @@ class Access:
 SERVICE_ONLY = Access(select=False)
 
 TABLES = {
+    "account_deletions": SERVICE_ONLY,
     "chat_messages": Access(delete=True),
     "chat_sessions": Access(delete=True, update="title"),
     "generations": Access(delete=True),
@@ -89,12 +90,14 @@ SERVICE = "service_role"
 FUNCTIONS = {
     "account_to_ask": SERVICE,
     "approve_occurrence": USERS,
+    "begin_account_deletion": SERVICE,
     "begin_chat_turn": USERS,
     "begin_send": SERVICE,
     "begin_speech": SERVICE,
     "begin_token_refresh": SERVICE,
     "cancel_generation": USERS,
     "cancel_target": USERS,
+    "claim_account_deletions": SERVICE,
     "claim_due_sources": SERVICE,
     "claim_due_targets": SERVICE,
     "claim_unconfirmed": SERVICE,
@@ -106,6 +109,7 @@ FUNCTIONS = {
     "claim_unread_documents": SERVICE,
     "claim_uploaded_media": SERVICE,
     "consume_oauth_state": SERVICE,
+    "delete_account_rows": SERVICE,
     "disconnect_account": SERVICE,
     "draft_from_message": USERS,
     "end_lost_answers": SERVICE,
@@ -124,6 +128,7 @@ FUNCTIONS = {
     "note_deleted": SERVICE,
     "open_occurrences": SERVICE,
     "purge_expired": SERVICE,
+    "quiet_account": SERVICE,
     "record_chat_answers": SERVICE,
     "record_generation_progress": SERVICE,
     "record_source_fetch": SERVICE,
@@ -190,6 +195,7 @@ PRIVATE_FUNCTIONS = {
     "settle_target_row": {SERVICE},
     "sign_pairs": {SERVICE, USERS},
     "start_drafts": {SERVICE},
+    "stays": {USERS},
     "take_hints": {SERVICE},
     "take_unindexed": {SERVICE},
     "target_may_move": {SERVICE, USERS},

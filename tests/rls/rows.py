@@ -215,6 +215,13 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     )
     rows.keys["idempotency_keys"] = {"user_id": owner.id, "key": str(uuid.uuid4())}
     insert("idempotency_keys", **rows.keys["idempotency_keys"], request_hash="c" * 64)
+    # somebody else's: who is leaving may add nothing any more
+    leaver = str(uuid.uuid4())
+    database.execute(
+        "insert into auth.users (id, email) values (%s, %s)", [leaver, f"{leaver}@example.com"]
+    )
+    rows.keys["account_deletions"] = {"user_id": leaver}
+    insert("account_deletions", **rows.keys["account_deletions"], lease_until="2100-01-01")
     rows.keys["worker_heartbeats"] = {"worker": f"test-{uuid.uuid4()}"}
     insert("worker_heartbeats", **rows.keys["worker_heartbeats"], seen_at=_an_hour_ago())
 
