@@ -61,6 +61,8 @@ def build(received: list[dict[str, Any]]) -> FastAPI:
         gr.Button().click(
             prompt, gr.Textbox(label="Message"), gr.Textbox(label="Answer"), api_name="chat"
         )
+    for blocks in (apart, whole):
+        blocks._queue.sleep_when_free = 0.02  # a thousand looks a second would keep a core busy
     mounted = gr.mount_gradio_app(app, apart, path="/lists", ssr_mode=False)
     both: FastAPI = gr.mount_gradio_app(mounted, whole, path="/prompt", ssr_mode=False)
     return both

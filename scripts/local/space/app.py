@@ -15,6 +15,10 @@ from .orders import Desk
 
 _SYSTEM_FONTS = ["system-ui", "sans-serif"]
 _SYSTEM_MONO_FONTS = ["ui-monospace", "monospace"]
+_LOOK_SECONDS = 0.01
+
+
+LOOK_SECONDS = 0.01
 
 
 def build_app(key: str | None = None) -> Door:
@@ -51,4 +55,6 @@ def _blocks(desk: Desk) -> gr.Blocks:
         add_speak(desk)
         add_embed(desk)
     page: gr.Blocks = blocks.queue(max_size=200)
+    # Gradio looks for new calls a thousand times a second, which costs an idle Space a tenth of a core.
+    page._queue.sleep_when_free = _LOOK_SECONDS  # noqa: SLF001 - there is no setting for it
     return page
