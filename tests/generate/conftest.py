@@ -69,7 +69,7 @@ def environment(own_space: OwnSpace) -> dict[str, str]:
     """What web processes and workers are told."""
     return {
         "WRITER_SPACE": own_space.url, "HUGGING_KEY": HUGGING_KEY, "MODEL_KEY": MODEL_KEY, "LOG_LEVEL": "DEBUG",
-        "GENERATION_DEADLINE_SECONDS": "60",
+        "GENERATION_DEADLINE_SECONDS": "170",
     }  # fmt: skip
 
 

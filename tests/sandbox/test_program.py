@@ -57,7 +57,7 @@ def test_it_takes_the_next_free_port_knows_its_apps_and_ends_quietly() -> None:
                 )
                 assert page.status_code == 200
             running.send_signal(signal.SIGTERM)
-            assert running.wait(timeout=2) == 0
+            assert running.wait(timeout=20) == 0
             assert running.stderr is not None
             assert running.stderr.read() == ""
 
@@ -71,7 +71,7 @@ def test_it_ends_while_an_answer_is_held() -> None:
             caller.call("POST", "/rest/posts", json=caller.body(), timeout=0.2)
         assert sandbox.wait(held=1)
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=2) == 0
+        assert running.wait(timeout=20) == 0
 
 
 def test_it_refuses_apps_it_cannot_read() -> None:

@@ -128,9 +128,10 @@ def space(running: LocalSpace) -> LocalSpace:
 
 @pytest.fixture(scope="session")
 def connected(running: LocalSpace) -> Any:
-    """Gradio's own client of the running Space."""
+    """Gradio's own client of the running Space, which the test before may have left asleep."""
     from gradio_client import Client
 
+    running.control("orders", "DELETE")
     return Client(running.url, verbose=False, download_files=False)
 
 

@@ -239,12 +239,12 @@ def test_it_stops_at_once_with_0_and_without_a_word_even_while_a_call_hangs(star
 
     def call() -> None:
         with pytest.raises(SpaceUnavailable, match="went away"):
-            write(own, on_progress=lambda _: running.set())
+            write(own, 170, on_progress=lambda p: running.set() if p.state == "running" else None)
         noticed.set()
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    assert running.wait(60)
+    assert running.wait(150)
     own.process.terminate()
     out, _ = own.process.communicate(timeout=60)  # the call would hang for good
     assert (own.process.returncode, out, own.said()) == (0, "", "")

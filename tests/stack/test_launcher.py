@@ -45,7 +45,7 @@ class Launcher:
         )
         self.said = ""
 
-    def read_until(self, words: str, seconds: float = 30) -> None:
+    def read_until(self, words: str, seconds: float = 120) -> None:
         """Wait for a line with these words."""
         assert self.process.stdout
         deadline = time.monotonic() + seconds
@@ -57,7 +57,7 @@ class Launcher:
 
     def end(self) -> int:
         """Its exit status, with all it said."""
-        said, _ = self.process.communicate(timeout=30)
+        said, _ = self.process.communicate(timeout=60)
         self.said += said.decode()
         return self.process.returncode
 
@@ -93,7 +93,7 @@ def launch(state: Path) -> Iterator[Launch]:
 
 def wait_gone(entries: list[dict[str, object]]) -> None:
     """Until none of these processes runs."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left := [entry["name"] for entry in entries if is_running(entry)]:
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.02)
@@ -304,7 +304,7 @@ class Crowd:
     def served(self) -> None:
         """Until some more were answered."""
         wanted = sum(status == 200 for _, status, _ in self.answers) + 50
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while sum(status == 200 for _, status, _ in self.answers) < wanted:
             assert time.monotonic() < deadline, self.answers[-5:]
             time.sleep(0.01)
