@@ -16,10 +16,12 @@ from . import logs, problems
 from .api import (
     access,
     account,
+    bulk,
     chat,
     chat_sessions,
     generations,
     health,
+    insights,
     media,
     metrics,
     platforms,
@@ -79,6 +81,8 @@ def create_app(services: Services) -> OpenAPI:
         health.api,
         metrics.api,
         media.api,
+        bulk.api,
+        insights.api,
         account.api,
     ):
         app.register_api(blueprint)

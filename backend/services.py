@@ -6,11 +6,12 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from .auth import Authenticator, SigningKeys
+from .bulk import CsvSheets, draw_heat_map, write_posts
 from .core.bell import Bell
 from .core.breaker import Breakers
 from .core.budget import RetryBudget
@@ -22,6 +23,7 @@ from .core.embedding import Embedder
 from .core.errors import Unavailable
 from .core.follow_ups import FollowUps
 from .core.generating import Generator
+from .core.importing import Importer
 from .core.indexing import DocumentIndexer, Indexer
 from .core.leaving import Leaver
 from .core.listing import SourceLists
@@ -80,6 +82,9 @@ class Services:
     mentor: Mentor
     retriever: Retriever
     leaver: Leaver
+    importer: Importer
+    write_posts: Callable[[Iterable[dict[str, Any]]], Iterator[str]]
+    draw_heat_map: Callable[..., bytes]
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,9 @@ def build(settings: Settings) -> Services:
         Mentor(supabase.service.answers, _model(settings, settings.mentor_space), deadline_seconds=settings.generation_deadline_seconds),
         Retriever(_model(settings, settings.embedding_space)),
         Leaver(supabase.service.deletions, connector.disconnect),
+        Importer(CsvSheets(), _public_door(settings), Inspector(), supabase.service.media),
+        write_posts,
+        draw_heat_map,
     )  # fmt: skip
 
 

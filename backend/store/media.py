@@ -59,6 +59,11 @@ class Media:
             .eq("id", media_id)
         )
 
+    def discard_media(self, media_id: str, path: str) -> None:
+        """Remove media that we made and nobody took. Raises Conflict when a post uses it."""
+        self._calls.run(self._calls.table("media").delete(returning="minimal").eq("id", media_id))
+        self._files.remove(path)
+
     def save_media(
         self,
         media_id: str,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..core.errors import NotFound
+from .bulk import OwnBulk
 from .calls import Calls, readable
 from .chat import OwnChat
 
@@ -22,6 +23,7 @@ class AsUser:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self.chat = OwnChat(calls)
+        self.bulk = OwnBulk(calls)
 
     def platforms(self) -> list[dict[str, Any]]:
         """The platforms with their limits, by name."""

@@ -52,6 +52,27 @@ PublicSpeechState: TypeAlias = Literal["speaking", "ready", "failed"]
 
 PublicTargetState: TypeAlias = Literal["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
 
+class PublicAccountDeletions(BaseModel):
+    lease_until: datetime.datetime = Field(alias="lease_until")
+    quiet_at: datetime.datetime = Field(alias="quiet_at")
+    requested_at: datetime.datetime = Field(alias="requested_at")
+    tries: int = Field(alias="tries")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicAccountDeletionsInsert(TypedDict):
+    lease_until: Annotated[datetime.datetime, Field(alias="lease_until")]
+    quiet_at: NotRequired[Annotated[datetime.datetime, Field(alias="quiet_at")]]
+    requested_at: NotRequired[Annotated[datetime.datetime, Field(alias="requested_at")]]
+    tries: NotRequired[Annotated[int, Field(alias="tries")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicAccountDeletionsUpdate(TypedDict):
+    lease_until: NotRequired[Annotated[datetime.datetime, Field(alias="lease_until")]]
+    quiet_at: NotRequired[Annotated[datetime.datetime, Field(alias="quiet_at")]]
+    requested_at: NotRequired[Annotated[datetime.datetime, Field(alias="requested_at")]]
+    tries: NotRequired[Annotated[int, Field(alias="tries")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
 class PublicChatMessages(BaseModel):
     citations: JsonValue = Field(alias="citations")
     created_at: datetime.datetime = Field(alias="created_at")
@@ -215,6 +236,24 @@ class PublicIdempotencyKeysUpdate(TypedDict):
     request_hash: NotRequired[Annotated[str, Field(alias="request_hash")]]
     response_body: NotRequired[Annotated[Optional[JsonValue], Field(alias="response_body")]]
     response_status: NotRequired[Annotated[Optional[int], Field(alias="response_status")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+
+class PublicImportedRows(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    digest: uuid.UUID = Field(alias="digest")
+    post_id: uuid.UUID = Field(alias="post_id")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicImportedRowsInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    digest: Annotated[uuid.UUID, Field(alias="digest")]
+    post_id: Annotated[uuid.UUID, Field(alias="post_id")]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicImportedRowsUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    digest: NotRequired[Annotated[uuid.UUID, Field(alias="digest")]]
+    post_id: NotRequired[Annotated[uuid.UUID, Field(alias="post_id")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
 class PublicIndexingQueue(BaseModel):

@@ -5,7 +5,21 @@ export type Database = {
 
   "public": {
           Tables: {
-            "chat_messages": {
+            "account_deletions": {
+                  Row: {
+                    "lease_until": string,"quiet_at": string,"requested_at": string,"tries": number,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "lease_until": string,"quiet_at"?: string,"requested_at"?: string,"tries"?: number,"user_id": string
+                  }
+                  Update: {
+                    "lease_until"?: string,"quiet_at"?: string,"requested_at"?: string,"tries"?: number,"user_id"?: string
+                  }
+                  Relationships: [
+
+                  ]
+                },"chat_messages": {
                   Row: {
                     "citations": NonNullable<Json>,"created_at": string,"error": string | null,"error_class": string | null,"finished_at": string | null,"first_text_at": string | null,"id": string,"lease_token": number | null,"lease_until": string | null,"position": number,"role": Database["public"]['Enums']["chat_role"],"session_id": string,"space": string | null,"state": Database["public"]['Enums']["chat_state"],"stop_requested_at": string | null,"text": string,"user_id": string
                   }
@@ -66,6 +80,26 @@ isOneToOne: false
                   }
                   Relationships: [
 
+                  ]
+                },"imported_rows": {
+                  Row: {
+                    "created_at": string,"digest": string,"post_id": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"digest": string,"post_id": string,"user_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"digest"?: string,"post_id"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "imported_rows_post_id_user_id_fkey"
+      columns: ["post_id","user_id"]
+isOneToOne: false
+      referencedRelation: "posts"
+      referencedColumns: ["id","user_id"]
+    }
                   ]
                 },"indexing_queue": {
                   Row: {
@@ -573,6 +607,9 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"begin_account_deletion":
+{ Args: { "lease_seconds": number,"leaver": string }; Returns: boolean
+                           },
 "begin_chat_turn":
 { Args: { "message": string,"session": string }; Returns: Json
                            },
@@ -629,6 +666,9 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"claim_account_deletions":
+{ Args: { "lease_seconds": number,"take": number }; Returns: string[]
+                           },
 "claim_due_sources":
 { Args: { "retry_after_seconds": number,"take": number }; Returns: {
               "etag": string,"failures": number,"id": string,"kind": Database["public"]['Enums']["source_kind"],"last_modified": string,"url": string,"user_id": string
@@ -670,6 +710,9 @@ isOneToOne: false
 "consume_oauth_state":
 { Args: { "browser": string,"hash": string,"platform": string }; Returns: Json
                            },
+"delete_account_rows":
+{ Args: { "leaver": string,"take": number }; Returns: number
+                           },
 "disconnect_account":
 { Args: { "account": string,"owner": string }; Returns: boolean
                            },
@@ -681,6 +724,9 @@ isOneToOne: false
                            },
 "end_token_refresh":
 { Args: { "account": string,"read_version": number,"token": Json }; Returns: boolean
+                           },
+"export_posts":
+{ Args: { "after_at"?: string,"after_id"?: string,"take": number }; Returns: Json
                            },
 "fill_occurrences":
 { Args: { "take"?: number }; Returns: Json
@@ -696,6 +742,9 @@ isOneToOne: false
                            },
 "heartbeat":
 { Args: { "name": string }; Returns: undefined
+                           },
+"import_posts":
+{ Args: { "dry_run"?: boolean,"entries": Json,"partly"?: boolean }; Returns: Json
                            },
 "import_sources":
 { Args: { "entries": Json }; Returns: Json
@@ -741,8 +790,14 @@ isOneToOne: false
 "open_occurrences":
 { Args: { "take"?: number }; Returns: number
                            },
+"post_insights":
+{ Args: { "since": string,"until": string,"zone": string }; Returns: Json
+                           },
 "purge_expired":
 { Args: Record<PropertyKey, never>; Returns: number
+                           },
+"quiet_account":
+{ Args: { "lease_seconds": number,"leaver": string,"take": number }; Returns: Json
                            },
 "record_chat_answers":
 { Args: { "answers": Json }; Returns: {

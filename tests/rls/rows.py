@@ -151,6 +151,8 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     )
     rows.post = insert("posts", **mine, text="Only mine", generation_id=rows.generation)
     rows.other_post = insert("posts", **mine, text="Mine as well")
+    insert("imported_rows", **mine, digest=rows.post, post_id=rows.post)
+    rows.keys["imported_rows"] = {"digest": rows.post}
     insert("post_media", **mine, post_id=rows.post, media_id=rows.media)
     rows.keys["post_media"] = {"post_id": rows.post, "media_id": rows.media}
     # attempts as many as there are below: a worker that claims this one later numbers its own on
