@@ -32,7 +32,7 @@ _FIELD = {name: meaning for meaning, names in _NAMES.items() for name in names.s
 _SEVERAL = frozenset({"media", "alt_text"})
 _OPTION = re.compile(r"\s*options?\s*[.:]\s*(\S.*?)\s*", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
-_TOLD = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_TOLD = re.compile(r"sep=([,;\t|])(?:\r?\n|\r)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

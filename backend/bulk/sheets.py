@@ -67,7 +67,7 @@ def _filled(
             whole, sep=delimiter, header=None, names=list(range(MAX_COLUMNS)), usecols=[*columns.used, *surplus],
             index_col=False, dtype=str, keep_default_na=False, na_filter=False, skip_blank_lines=False, nrows=_LINES + 2,
         ).fillna("")  # fmt: skip
-    except pd.errors.ParserError as error:
+    except ValueError as error:  # the parser's own error is one
         raise InvalidInput.of("file", _in_words(str(error), first)) from error
     if len(frame) > _LINES + 1:
         raise InvalidInput.of("file", f"The file has more than {_LINES:,} lines, empty ones included; Lin imports at most {MAX_ROWS:,} rows at once.")  # fmt: skip
@@ -144,8 +144,13 @@ def _options(cell: str, columns: dict[str, str]) -> dict[str, Any]:
     if cell.startswith("{"):
         try:
             found = json.loads(cell)
+            # what JSON or the database does not know: NaN, half characters, zero characters
+            plain = json.dumps(found, ensure_ascii=False, allow_nan=False)
+            plain.encode()
         except (ValueError, RecursionError):
             raise Unreadable("The options are not readable JSON.") from None
+        if "\\u0000" in plain:
+            raise Unreadable("The options hold a zero character.")
     elif cell:
         for part in filter(str.strip, re.split(r"[;\n]", cell)):
             pair = _PAIR.fullmatch(part)

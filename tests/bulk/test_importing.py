@@ -153,6 +153,11 @@ def test_accounts_and_files_of_others_are_nobodys(
     assert desk.browser.person
     answer = desk.browser.person.rpc("import_posts", entries=[entry])
     assert answer.json()["rows"][0]["problems"][0]["message"] == "There is no such account."
+    theirs = others.browser.write("Not yours", others.account)
+    answer = desk.browser.person.rpc("import_posts", entries=[entry | {"post_id": theirs, "accounts": []}])  # fmt: skip
+    (made,) = answer.json()["rows"]
+    assert (made["outcome"], made["post_id"] == theirs) == ("draft", False)
+    assert [one["text"] for one in others.posts()] == ["Not yours"]
 
 
 def test_what_cannot_be_a_file_of_posts_is_refused(desk: Desk) -> None:

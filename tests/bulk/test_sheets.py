@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend.bulk import CsvSheets
 from backend.core.errors import InvalidInput
@@ -147,6 +150,34 @@ def test_options_are_json_pairs_or_columns() -> None:
     assert pairs.options == {"thread": True, "ratio": 1.5, "name": "Ada"}
     assert column.options == {"privacy": "PUBLIC"}
     assert "write name=value" in bad.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "options", ['{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"a": "\\u0000"}', '{"a":']
+)
+def test_options_that_no_database_takes_are_refused(options: str) -> None:
+    file = f"text\toptions\nx\t{options}\n".encode()
+    assert [found[0][:11] for found in problems(read(file))] == ["The options"]
+
+
+PIECES = [
+    "text", "account", "scheduled_at", "options", ",", ";", "\t", "|", "\n", "\r", '"', "'", "=", "sep=", "2026-12-01 09:30",
+    "1/2/26", "46357,5", "{", "é", "\u2028", "\ufeff", "a", " ", "\0",
+]  # fmt: skip
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.lists(st.sampled_from(PIECES), max_size=40).map(
+            lambda some: "".join(["text,date\n", *some]).encode()
+        ),
+    )
+)
+def test_no_file_is_too_strange_to_be_answered(body: bytes) -> None:
+    # any other error would be an answer with status 500
+    with suppress(InvalidInput):
+        assert len(read(body).rows) <= MAX_ROWS
 
 
 def test_the_apostrophe_before_a_formula_goes_and_every_other_stays() -> None:
