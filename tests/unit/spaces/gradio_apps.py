@@ -181,8 +181,8 @@ def build_apps(control: Control) -> FastAPI:
 
 
 def _rest(blocks: gr.Blocks) -> gr.Blocks:
-    """Each app looks for new calls a thousand times a second, which for all of them is most of a core: fifty will do."""
-    blocks._queue.sleep_when_free = 0.02
+    """Each app looks for new calls a thousand times a second, which for all of them is most of a core: twenty will do."""
+    blocks._queue.sleep_when_free = 0.05
     return blocks
 
 
