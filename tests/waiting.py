@@ -11,7 +11,7 @@ T = TypeVar("T")
 _PAUSE_SECONDS = 0.02
 
 
-def until(look: Callable[[], T | None], what: str, seconds: float = 20.0) -> T:
+def until(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
     """What `look` returns as soon as that is true in Python's sense: an empty list is still waited for.
 
     Raises AssertionError after `seconds`, saying what was waited for and what was seen last.

@@ -237,9 +237,9 @@ class Space:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """What it was asked for."""
+        """What it was asked to write; the worker has passages embedded meanwhile."""
         found: list[dict[str, Any]] = requests.get(f"{self.url}/_control/calls", timeout=10).json()
-        return found
+        return [call for call in found if call["endpoint"] == "write"]
 
 
 @pytest.fixture

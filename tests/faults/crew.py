@@ -118,7 +118,7 @@ class Crew:
 
     def is_alone_with(self, worker: Watched, post: Post, *, held: int = 1) -> bool:
         """Whether a sleeping worker has no other target at work, and none on its way to it."""
-        until(lambda: worker.under_way <= held, "what was under way to end", 20)
+        until(lambda: worker.under_way <= held, "what was under way to end", 120)
         return not self.rig.admin.run(
             "select 1 from post_targets where split_part(worker, ':', 2) = %s and state = any (%s::target_state[]) and id <> %s",
             str(worker.process.pid), list(AT_WORK), post.target,

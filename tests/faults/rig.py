@@ -176,7 +176,7 @@ class Rig(World):
 
     def held(self, post: Post) -> None:
         """Wait until the sandbox holds a request for this post."""
-        assert self.sandbox.wait(held=1, member=self.member_of(post), seconds=20), "no request came"
+        assert self.sandbox.wait(held=1, member=self.member_of(post), seconds=60), "no request came"
 
     def release(self, *posts: Post) -> None:
         """Let what is held for these posts go."""
@@ -192,7 +192,7 @@ class Rig(World):
         """The create calls that reached the platform for this post's member."""
         return self.sandbox.requests(self.member_of(post), **CREATE)
 
-    def wait_for(self, posts: Iterable[Post], *states: str, seconds: float = 30) -> None:
+    def wait_for(self, posts: Iterable[Post], *states: str, seconds: float = 120) -> None:
         """Wait until every target is in one of these states."""
         targets = [post.target for post in posts]
         query = "select id, state, error_class from post_targets where id = any (%s) and state <> all (%s::target_state[])"

@@ -37,7 +37,7 @@ def _sent(rig: Rig, posts: list[Post]) -> int:
 def test_sixty_posts_survive_the_kill_of_one_of_their_workers(rig: Rig, workers: int) -> None:
     posts = [rig.due(due=-1) for _ in range(60)]
     running = [rig.worker_process() for _ in range(workers)]
-    until(lambda: _sent(rig, posts) >= 10, "the first ten posts", 30)
+    until(lambda: _sent(rig, posts) >= 10, "the first ten posts", 120)
     rig.kill(running[0])
     rig.wait_for(posts, *ENDS, seconds=40)
     states = Counter(rig.states([post.target for post in posts]))
@@ -51,7 +51,7 @@ def test_sixty_posts_survive_the_kill_of_one_of_their_workers(rig: Rig, workers:
 def test_a_restart_of_the_database_in_the_middle_of_a_batch_loses_nothing(rig: Rig) -> None:
     posts = [rig.due(due=-1) for _ in range(40)]
     rig.worker_process()
-    until(lambda: _sent(rig, posts) >= 8, "the first posts", 30)
+    until(lambda: _sent(rig, posts) >= 8, "the first posts", 120)
     rig.stack.restart_postgres()
     rig.revive()
     rig.wait_for(posts, *ENDS, seconds=40)
@@ -70,7 +70,7 @@ def test_supabase_gone_for_seconds_loses_no_answer(rig: Rig) -> None:
         worker = rig.worker_process(SUPABASE_URL=wire.url)
         for post in held:
             rig.held(post)
-        until(lambda: _sent(rig, posts) >= 5, "the first posts", 30)
+        until(lambda: _sent(rig, posts) >= 5, "the first posts", 120)
         wire.cut()
         rig.release(*held)  # these answers come while nothing can be stored
         rig.admin.run("select pg_sleep(2)")

@@ -111,7 +111,11 @@ def test_a_database_that_is_read_only_for_a_while_loses_nothing(
     superuser.run("alter system reset default_transaction_read_only")
     superuser.run("select pg_reload_conf()")
     until(
-        lambda: rig.service.run("show transaction_read_only")[0]["transaction_read_only"] == "off",
+        # each session learns of it by itself
+        lambda: all(
+            session.run("show transaction_read_only")[0]["transaction_read_only"] == "off"
+            for session in (rig.service, rig.admin)
+        ),
         "the database to be writable",
     )
     _all_goes_out(rig, [*held, *posts])

@@ -145,7 +145,7 @@ class Killer:
 
     def _sleeper_of(self, post: Post, step: Step) -> Watched | None:
         """Who held the post when it came to where it waits; None if it was gone before its worker slept."""
-        until(lambda: self._is_waiting(post, step), "the post to wait", 20)
+        until(lambda: self._is_waiting(post, step), "the post to wait", 120)
         victim = self._crew.who_has(post)
         victim.sleep()
         return victim if self._is_waiting(post, step) else None

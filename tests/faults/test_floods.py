@@ -57,7 +57,7 @@ def test_the_posts_of_others_go_out_while_one_account_floods(flooded: Rig) -> No
     rig, account = flooded, flooded.account()
     pour(rig, [account], 2_000)
     rig.worker_process(**WORKERS)
-    until(lambda: rig.admin.run(PUBLISHED, account)[0]["n"] >= 3, "the flood to begin", 20)
+    until(lambda: rig.admin.run(PUBLISHED, account)[0]["n"] >= 3, "the flood to begin", 120)
     one_after_another(rig, 5)
     sent = rig.admin.run(PUBLISHED, account)[0]["n"]
     assert 3 <= sent < 2_000, "the flood was over before the others came, or stood still"
@@ -73,7 +73,7 @@ def test_the_posts_of_others_go_out_while_one_user_floods_through_many_accounts(
     pour(rig, accounts, 40)
     rig.worker_process(**WORKERS)
     busy = "select count(*) as n from post_targets where user_id = %s and state = 'published'"
-    until(lambda: rig.admin.run(busy, user)[0]["n"] >= 8, "the flood to begin", 20)
+    until(lambda: rig.admin.run(busy, user)[0]["n"] >= 8, "the flood to begin", 120)
     one_after_another(rig, 5)
     assert rig.admin.run(busy, user)[0]["n"] < 60 * 40, "the flood was over before the others came"
 

@@ -135,7 +135,7 @@ def test_an_upload_that_breaks_off_is_repeated_and_a_create_call_is_not(rig: Rig
         crew.add()
         for post in posts:
             rig.bring_forward(post)
-        until(lambda: all(rig.target(p.target)["failures"] == 1 for p in posts[:2]), "retries", 20)
+        until(lambda: all(rig.target(p.target)["failures"] == 1 for p in posts[:2]), "retries", 120)
         for post in posts[:2]:
             rig.bring_forward(post)
         rig.wait_for(posts[:2], "published")

@@ -84,13 +84,13 @@ def test_what_is_not_there_is_never_sent_again_by_the_machine(rig: Rig) -> None:
     rig.worker_process()
     rig.wait_for([post], "unconfirmed")
     look_now(rig, post)
-    until(lambda: first_look_is_over(rig, post), "a look", 20)
+    until(lambda: first_look_is_over(rig, post), "a look", 120)
     rig.admin.run(
         "update publish_attempts set sending_at = sending_at - interval '20 minutes' where target_id = %s",
         post.target,
     )
     look_now(rig, post)
-    until(lambda: rig.target(post.target)["look_at"] is None, "the owner to be asked", 20)
+    until(lambda: rig.target(post.target)["look_at"] is None, "the owner to be asked", 120)
     assert [told["kind"] for told in rig.notifications(post.target)] == ["target_unconfirmed"]
     assert rig.received(post) == []
     assert len(rig.creates(post)) == 1
@@ -105,7 +105,7 @@ def test_a_platform_that_does_not_show_it_just_now_is_asked_again(
     rig.worker_process()
     rig.wait_for([post], "unconfirmed")
     look_now(rig, post)
-    until(lambda: first_look_is_over(rig, post), "a look", 20)
+    until(lambda: first_look_is_over(rig, post), "a look", 120)
     assert len(platform.requests(rig.member_of(post), **READ)) == 1
     assert rig.target(post.target)["state"] == "unconfirmed"
     look_now(rig, post)

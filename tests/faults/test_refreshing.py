@@ -184,7 +184,7 @@ def test_a_post_waits_when_the_old_token_has_ended_and_the_refresh_does_not_work
     partner.order(account, {"status": 503}, times=2)
     post = rig.due(account, due=-1)
     partner.work()
-    until(lambda: rig.target(post.target)["failures"] >= 1, "the post to be put off", 20)
+    until(lambda: rig.target(post.target)["failures"] >= 1, "the post to be put off", 120)
     assert rig.creates(post) == []
     assert partner.status(account) == "active"
 
@@ -196,7 +196,7 @@ def test_a_post_waits_when_the_old_token_has_ended_and_the_refresh_does_not_work
         )
         return rig.states([post.target]) == ["published"]
 
-    until(published, "the post to go out", 30)
+    until(published, "the post to go out", 120)
     rig.assert_invariants(post)
 
 

@@ -204,7 +204,7 @@ def test_when_the_trouble_is_over_everything_goes_out_that_was_not_tried(
         town = make_town(cedar=sick)
         posts = town.due("cedar", 30)
         town.start()
-        until(lambda: "paused" in {a["error_class"] for a in town.attempts(posts)}, "a pause", 20)
+        until(lambda: "paused" in {a["error_class"] for a in town.attempts(posts)}, "a pause", 120)
         sick.status = None
         town.rig.wait_for(posts, "published", "unconfirmed")
         tried = len(sick.calls) - len(sick.taken)

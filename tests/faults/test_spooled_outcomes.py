@@ -25,12 +25,12 @@ def test_an_answer_outlives_an_absent_database_and_the_worker_that_heard_it(rig:
         rig.held(post)
         wire.cut()
         rig.release(post)
-        until(lambda: spooled(rig), "the answer to be written to the disk", 20)
+        until(lambda: spooled(rig), "the answer to be written to the disk", 120)
         rig.kill(worker)
         wire.mend()
         rig.worker_process(SUPABASE_URL=wire.url, **PATIENT)
         rig.wait_for([post], "published")
-        until(lambda: not spooled(rig), "the file to be forgotten", 20)
+        until(lambda: not spooled(rig), "the file to be forgotten", 120)
     (received,) = rig.received(post)
     assert rig.target(post.target)["external_id"] == received["urn"]
     assert len(rig.creates(post)) == 1
@@ -47,10 +47,10 @@ def test_a_worker_that_lives_stores_its_answers_itself_and_leaves_nothing_on_the
         rig.held(post)
         wire.cut()
         rig.release(post)
-        until(lambda: spooled(rig), "the answer to be written to the disk", 20)
+        until(lambda: spooled(rig), "the answer to be written to the disk", 120)
         wire.mend()
         rig.wait_for([post], "published")
-        until(lambda: not spooled(rig), "the file to be forgotten", 20)
+        until(lambda: not spooled(rig), "the file to be forgotten", 120)
         assert rig.end(worker) == 0
     assert len(rig.creates(post)) == 1
     rig.assert_invariants(post)

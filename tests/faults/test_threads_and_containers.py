@@ -92,7 +92,7 @@ def kill_at(rig: Rig, crew: Crew, post: Post, stop: Nth) -> None:
 
 def look_once(rig: Rig, post: Post) -> None:
     look_now(rig, post)
-    until(lambda: rig.target(post.target)["state"] != "unconfirmed" or first_look_is_over(rig, post), "a look", 30)  # fmt: skip
+    until(lambda: rig.target(post.target)["state"] != "unconfirmed" or first_look_is_over(rig, post), "a look", 120)  # fmt: skip
 
 
 def ask_the_owner(rig: Rig, post: Post) -> None:
@@ -102,7 +102,7 @@ def ask_the_owner(rig: Rig, post: Post) -> None:
         post.target,
     )
     look_now(rig, post)
-    until(lambda: rig.target(post.target)["look_at"] is None, "the owner to be asked", 30)
+    until(lambda: rig.target(post.target)["look_at"] is None, "the owner to be asked", 120)
     assert [told["kind"] for told in rig.notifications(post.target)] == ["target_unconfirmed"]
 
 
@@ -225,7 +225,7 @@ def test_a_video_whose_worker_is_killed_with_the_last_part_is_found_by_its_publi
         rig.wait_for([post], "unconfirmed")
         look_now(rig, post)
         if where == "sent, not read":  # TikTok waits for the last part, and so does its owner
-            until(lambda: rig.target(post.target)["looks"] == 1, "a look", 30)
+            until(lambda: rig.target(post.target)["looks"] == 1, "a look", 120)
             ask_the_owner(rig, post)
             rig.person(post.user_id).call("settle_target", target=post.target, answer="send_again")
         rig.wait_for([post], "published", seconds=60)

@@ -65,7 +65,7 @@ def test_a_post_is_changed_for_the_platforms_of_its_accounts(
     generation = answer.json()["generation_id"]
     assert ada.end(generation).name == "result"
     assert ada.row(generation)["input"]["platforms"] == ["linkedin", "x"]
-    assert (space.calls[-1]["text"], space.calls[-1]["max_length"]) == (LONG, 280)
+    assert (space.calls[-1]["text"], space.calls[-1]["max_length"]) == (LONG.strip(), 280)
     (kept,) = ada.person.rest("GET", f"posts?id=eq.{draft}").json()
     assert kept["text"] == LONG, "the post itself is its owner's to change"
 

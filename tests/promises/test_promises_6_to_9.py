@@ -50,7 +50,7 @@ def test_6_what_was_accepted_outlives_a_crash_of_the_database(rig: Rig) -> None:
 
 def test_6_ready_ends_within_a_minute_of_the_last_worker(rig: Rig, web: FlaskClient) -> None:
     worker = rig.worker_process()
-    until(lambda: ready(web)[0] == 200, "a worker to be heard of", 30)
+    until(lambda: ready(web)[0] == 200, "a worker to be heard of", 120)
     rig.kill(worker)
     rig.admin.run("update worker_heartbeats set seen_at = seen_at - interval '55 seconds'")
     status, body = ready(web)
