@@ -12,18 +12,15 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from .drafting import Drafter
+from .error_classes import error_class
 from .errors import (
-    FetchError,
     GenerationCanceled,
     LinError,
     MediaRejected,
     SpaceAnswerUnusable,
     SpaceError,
-    SpaceFailed,
-    SpaceTimedOut,
     SpaceUnavailable,
     Unavailable,
-    UnreadableSource,
 )
 from .fitting_text import Ruler
 from .models import Model, Progress, WriteRequest
@@ -127,7 +124,7 @@ class Generator:
                 return None  # this process stops: the lease ends, and another process does it again
             return {"status": "canceled"}
         except LinError as error:
-            return {"status": "failed", "error_class": _error_class(error), "error": str(error)}
+            return {"status": "failed", "error_class": error_class(error), "error": str(error)}
         except Exception:
             log.exception("a generation failed unexpectedly", extra=told)
             return {
@@ -232,17 +229,3 @@ def _name_twins(variants: list[dict[str, Any]]) -> None:
         if first < number:
             said = f"The Space wrote the same as in variant {first + 1}."
             variant["note"] = f"{variant['note']} {said}" if "note" in variant else said
-
-
-def _error_class(error: LinError) -> str:
-    kinds: dict[type[LinError], str] = {
-        SpaceUnavailable: "space_unavailable",
-        SpaceTimedOut: "space_timed_out",
-        SpaceFailed: "space_failed",
-        SpaceAnswerUnusable: "space_answer_unusable",
-        SpaceError: "space_failed",
-        FetchError: "source_unreachable",
-        UnreadableSource: "source_unreadable",
-        Unavailable: "unavailable",
-    }
-    return next((word for kind, word in kinds.items() if isinstance(error, kind)), "failed")

@@ -15,12 +15,11 @@ from typing import Any, Protocol
 
 from .answer_saving import GrowingAnswers, Saver
 from .citing import citations, clean, numbered, shown, uncited
+from .error_classes import error_class
 from .errors import (
     GenerationCanceled,
     LinError,
     SpaceAnswerUnusable,
-    SpaceError,
-    SpaceTimedOut,
     SpaceUnavailable,
     Unavailable,
 )
@@ -130,7 +129,7 @@ class Mentor:
         except GenerationCanceled:
             problem = ("stopped", "You stopped this answer.")
         except LinError as error:
-            problem = (_error_class(error), str(error))
+            problem = (error_class(error), str(error))
         except Exception:
             log.exception("an answer failed", extra={"message_id": answer.message_id})
             problem = ("internal", "Something went wrong on Lin's side.")
@@ -198,18 +197,3 @@ def _recalled(history: Sequence[Turn]) -> list[Turn]:
         Turn(turn.role, clean(turn.text if turn.role == "user" else uncited(turn.text)))
         for turn in history
     ]
-
-
-def _error_class(error: LinError) -> str:
-    match error:
-        case SpaceUnavailable():
-            return "space_unavailable"
-        case SpaceTimedOut():
-            return "space_timed_out"
-        case SpaceAnswerUnusable():
-            return "space_answer_unusable"
-        case SpaceError():
-            return "space_failed"
-        case Unavailable():
-            return "unavailable"
-    return "failed"

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from .aloud import read_aloud
+from .error_classes import ERRORS, error_class
 from .errors import (
     BeingMade,
     InvalidInput,
@@ -19,9 +20,6 @@ from .errors import (
     MediaRejected,
     NotFound,
     SpaceAnswerUnusable,
-    SpaceFailed,
-    SpaceTimedOut,
-    SpaceUnavailable,
     Unavailable,
 )
 from .models import Model
@@ -43,13 +41,6 @@ _ENDINGS = {
     "audio/wav": "wav",
     "audio/ogg": "ogg",
     "audio/flac": "flac",
-}
-_KINDS: dict[str, type[LinError]] = {
-    "space_unavailable": SpaceUnavailable,
-    "space_timed_out": SpaceTimedOut,
-    "space_answer_unusable": SpaceAnswerUnusable,
-    "space_failed": SpaceFailed,
-    "unavailable": Unavailable,
 }
 _INTERNAL = "Something went wrong on Lin's side."
 
@@ -159,7 +150,7 @@ class Speaker:
         while time.monotonic() < deadline:
             speech = self._store.speech_end(speech_id)
             if speech["state"] == "failed":
-                raise _KINDS.get(speech["error_class"], Unavailable)(speech["error"])
+                raise ERRORS.get(speech["error_class"], Unavailable)(speech["error"])
             if speech["state"] == "ready":
                 return
             time.sleep(_POLL_SECONDS)
@@ -229,7 +220,7 @@ class Speaker:
 
     def _give_up(self, booked: dict[str, Any], error: Exception, path: str | None) -> None:
         """Say on the row why there is no sound, and take back a file that no row names."""
-        word = next((word for word, kind in _KINDS.items() if isinstance(error, kind)), "failed")
+        word = error_class(error)
         said = str(error) if isinstance(error, LinError) else _INTERNAL
         try:
             ended = self._store.finish_speech(
