@@ -238,8 +238,12 @@ class Space:
     @property
     def calls(self) -> list[dict[str, Any]]:
         """What it was asked to write; the worker has passages embedded meanwhile."""
+        return self.calls_of("write")
+
+    def calls_of(self, endpoint: str) -> list[dict[str, Any]]:
+        """What this endpoint was asked, oldest first."""
         found: list[dict[str, Any]] = requests.get(f"{self.url}/_control/calls", timeout=10).json()
-        return [call for call in found if call["endpoint"] == "write"]
+        return [call for call in found if call["endpoint"] == endpoint]
 
 
 @pytest.fixture

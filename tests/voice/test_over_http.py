@@ -87,7 +87,7 @@ def seconds_of(url: str) -> float:
 
 
 def said_to(space: Space) -> list[str]:
-    return [call["text"] for call in space.calls if call["endpoint"] == "speak"]
+    return [call["text"] for call in space.calls_of("speak")]
 
 
 # ------------------------------------------------------------------------------------ what is spoken
@@ -121,7 +121,7 @@ def test_an_answer_that_was_interrupted_is_heard_as_far_as_it_came(
 def test_a_draft_is_heard_in_the_voice_that_was_asked_for(ada: Browser, space: Space) -> None:
     post = ada.insert("posts", {"text": f"{words()} #bridges https://a.example/1"})
     spoken(ada, post_id=post["id"], voice="en")
-    (call,) = [call for call in space.calls if call["endpoint"] == "speak"]
+    (call,) = space.calls_of("speak")
     assert call["voice"] == "en"
     assert call["text"].endswith("bridges")
 
