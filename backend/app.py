@@ -19,6 +19,7 @@ from .api import (
     bulk,
     chat,
     chat_sessions,
+    documenting,
     generations,
     health,
     insights,
@@ -49,9 +50,17 @@ class _Json(DefaultJSONProvider):
             raise ValueError("nested too deeply") from error
 
 
+class _Lin(OpenAPI):
+    """Its document says what documenting.py adds."""
+
+    def generate_spec_json(self) -> None:
+        super().generate_spec_json()  # type: ignore[no-untyped-call]
+        documenting.complete(self)
+
+
 def create_app(services: Services) -> OpenAPI:
     """The application, wired to these services."""
-    app = OpenAPI(
+    app = _Lin(
         "lin",
         info=Info(
             title="Lin", version="0.1.0", description="Connect, draft, schedule, publish once."

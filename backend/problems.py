@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from flask_openapi3.types import ResponseDict
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from .core.errors import (
@@ -29,38 +29,67 @@ from .core.errors import (
     TooMany,
     Unavailable,
 )
+from .described import Model
 
 log = logging.getLogger("lin.http")
 
 
-class FieldError(BaseModel):
+class FieldError(Model):
     """One thing wrong with one field of the request."""
 
     field: str = Field(examples=["redirect_to"])
     message: str = Field(examples=["must be a URL of one of this server's frontends"])
 
 
-class ProblemBody(BaseModel):
+class ProblemBody(Model):
     """RFC 9457 problem details."""
 
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["redirect_to must be a URL of one of this server's frontends."])
-    request_id: str
+    request_id: str = Field(examples=["9c1f0a7b3d5e2468"])
     errors: list[FieldError] | None = None
 
 
-# What any route for signed-in users may refuse with, as its documentation says it.
-REFUSALS: ResponseDict = {
-    status: {
-        "description": HTTPStatus(status).phrase,
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
-        },
+# status: when, and an example of what it says
+_TOLD = {
+    401: ("No token, or none that can be used", "Send your Supabase access token as 'Authorization: Bearer …'."),
+    403: ("The caller may not do this, or has not confirmed their address", "Confirm your e-mail address first; the link is in your mailbox."),
+    404: ("There is no such thing, or it is not the caller's", "There is no such thing."),
+    409: ("Its state, or another request, does not allow this", "A request with this Idempotency-Key is still running."),
+    413: ("More bytes than this route takes", "The data value transmitted exceeds the capacity limit."),
+    416: ("The range is not in the file", "The requested range is not satisfiable"),
+    422: ("What was sent cannot be used; `errors` names the fields", "The request cannot be used; look at redirect_to."),
+    429: ("More than allowed; wait", "You follow too many answers at once; close a page that does."),
+    502: ("The Space failed, or answered with something that cannot be used", "The Space reported an error."),
+    503: ("A part that Lin depends on does not answer; try again", "The database does not answer; try again in a moment."),
+    504: ("The Space did not finish in time", "The Space did not answer within 180 s."),
+}  # fmt: skip
+
+
+def refused(*statuses: int) -> ResponseDict:
+    """How a route may refuse, for its documentation: `responses={200: Answer, **refused(404, 409)}`."""
+    return {status: _documented(status) for status in statuses}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    description, detail = _TOLD[status]
+    example: dict[str, Any] = {
+        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail,
+        "request_id": "9c1f0a7b3d5e2468",
+    }  # fmt: skip
+    if status == 422:
+        example["errors"] = [{"field": "redirect_to", "message": "must be a URL of one of this server's frontends"}]  # fmt: skip
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema, "example": example}},
     }
-    for status in (401, 403, 404, 409, 422, 429, 503)
-}
+
+
+# What any route for signed-in users may refuse with; `refused` adds what else one may.
+REFUSALS: ResponseDict = refused(401, 403, 422, 429, 503)
 
 
 class Unauthorized(LinError):

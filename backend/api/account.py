@@ -8,12 +8,13 @@ from typing import Any
 
 from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ..auth import CurrentUser
 from ..core.errors import InvalidInput, NotAllowed, TooMany
 from ..core.exporting import export
 from ..core.publishing import utc_now
+from ..described import Model
 from ..problems import REFUSALS, Unauthorized
 from .access import NEEDS_TOKEN, current_user, live_session
 
@@ -29,7 +30,7 @@ api = APIBlueprint(
 _ZIP = "application/zip"
 
 
-class LeaveBody(BaseModel):
+class LeaveBody(Model):
     """The caller's own e-mail address, so that nobody deletes an account by a slip."""
 
     model_config = ConfigDict(extra="forbid")
@@ -37,14 +38,15 @@ class LeaveBody(BaseModel):
     confirm: str = Field(max_length=320, examples=["ada@example.org"])
 
 
-class LeaveAnswer(BaseModel):
+class LeaveAnswer(Model):
     """How far the deletion is. The token is refused afterwards (401), here within a minute."""
 
     deleted: bool = Field(
         description="Whether all is gone; if not (202), the worker goes on by itself"
     )
     published: int | None = Field(
-        description="How many posts are live on platforms, or may be: they stay there. Null when that is not known any more"
+        description="How many posts are live on platforms, or may be: they stay there. Null when that is not known any more",
+        examples=[12],
     )
     detail: str = Field(examples=["Your account and everything in it is deleted."])
 

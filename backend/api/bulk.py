@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..core.errors import InvalidInput
 from ..core.importing import MAX_BYTES
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
+from .fields import Id, Moment
 from .idempotency import idempotent
 
 api = APIBlueprint(
@@ -42,7 +43,7 @@ _BODY = {
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class ImportQuery(BaseModel):
+class ImportQuery(Model):
     """How a file is imported."""
 
     dry_run: bool = Field(default=False, description="Tell each row's fate and change nothing")
@@ -54,45 +55,48 @@ class ImportQuery(BaseModel):
     )  # fmt: skip
 
 
-class RowProblem(BaseModel):
+class RowProblem(Model):
     """Why a row is refused."""
 
     field: str = Field(examples=["scheduled_at"])
-    message: str
+    message: str = Field(examples=["This time has passed."])
 
 
-class RowFate(BaseModel):
+class RowFate(Model):
     """What became of a row, or would become of it."""
 
-    row: int = Field(description="As a spreadsheet counts: the header is row 1")
+    row: int = Field(description="As a spreadsheet counts: the header is row 1", examples=[2])
     outcome: Literal["draft", "scheduled", "exists", "refused"] = Field(
         description="`exists`: it was imported before, or names a post of yours; nothing is made or edited"
     )
-    post_id: str | None
-    scheduled_at: datetime | None
+    post_id: Id | None
+    scheduled_at: Moment | None
     problems: list[RowProblem]
-    notes: list[str] = Field(description="What was decided for it, an hour that the clocks skip, for example")  # fmt: skip
+    notes: list[str] = Field(
+        description="What was decided for it, an hour that the clocks skip, for example",
+        examples=[["The clocks skip 02:30 that day: 03:30."]],
+    )
 
 
-class Counts(BaseModel):
+class Counts(Model):
     """Rows by outcome."""
 
-    draft: int
-    scheduled: int
-    exists: int
-    refused: int
+    draft: int = Field(examples=[3])
+    scheduled: int = Field(examples=[12])
+    exists: int = Field(examples=[0])
+    refused: int = Field(examples=[1])
 
 
-class ReadAs(BaseModel):
+class ReadAs(Model):
     """How the file was understood."""
 
     encoding: str = Field(examples=["utf-8-sig"])
     delimiter: str = Field(examples=[";"])
     date_order: str | None = Field(examples=["day_first"])
-    ignored_columns: list[str]
+    ignored_columns: list[str] = Field(examples=[["Campaign"]])
 
 
-class ImportReport(BaseModel):
+class ImportReport(Model):
     """What became of a file."""
 
     imported: bool = Field(description="False for a dry run, and when a row was refused and `partial` was not asked for: then nothing was made")  # fmt: skip
@@ -114,7 +118,7 @@ def _of_a_file(view: View) -> View:
     return with_room  # type: ignore[return-value] # the same signature, kept by wraps
 
 
-@api.post("/import", responses={200: ImportReport}, summary="Import posts from a CSV file",
+@api.post("/import", responses={200: ImportReport, **refused(409)}, summary="Import posts from a CSV file",
     description="The file as the body, or as `file` of a form: at most 5,000,000 bytes, 10,000 rows and 64 columns. Columns: "
     "text, account, scheduled_at (or date and time), timezone, media (addresses or ids), alt_text, options; other names, "
     "encodings and delimiters are understood, and the answer says how. A row with a time is scheduled, one without is a "

@@ -9,13 +9,16 @@ from typing import Any, Literal
 
 from flask import Response, current_app, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ..core.errors import InvalidInput, LinError
 from ..core.streams import Answer, Delta, Ending, Event, Standing, StillHere, polled
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
-from .idempotency import idempotent
+from .documenting import takes
+from .fields import Id
+from .idempotency import idempotent, takes_key
 from .long_answers import long_answer
 
 api = APIBlueprint(
@@ -35,41 +38,54 @@ _EVENTS = (
     "continues there, in any process."
 )
 _STREAM: dict[str, Any] = {
-    "text/event-stream": {"schema": {"$ref": "#/components/schemas/TurnAnswer"}}
+    "text/event-stream": {
+        "schema": {
+            "type": "string",
+            "description": "Server-Sent Events, each with JSON as its data",
+        },
+        "example": 'id: 3f2b8c1e-9d47-4a6b-8e05-7c1d2f3a4b5c:5\nevent: delta\ndata: {"text": "Lyon "}\n\n',
+    }
 }
+_LAST_EVENT_ID = takes(
+    "Last-Event-ID", "The id of the last event that came: the answer goes on after it",
+    "3f2b8c1e-9d47-4a6b-8e05-7c1d2f3a4b5c:5", pattern=r"^[0-9a-fA-F-]{36}:[0-9]{1,7}$",
+)  # fmt: skip
 _POLL_SECONDS = 0.2
 _QUIET_SECONDS = 15.0
 _LAST_EVENT = re.compile(r"(?P<message>[0-9a-fA-F-]{36}):(?P<seen>\d{1,7})")
 
 
-class SendBody(BaseModel):
+class SendBody(Model):
     """What the user says, in a session of theirs or, without one, in a new one."""
 
     model_config = ConfigDict(extra="forbid")
 
-    session_id: str | None = Field(default=None, pattern=r"^[0-9a-fA-F-]{36}$")
+    session_id: Id | None = Field(default=None, description="Without one, a new session begins")
     message: str = Field(min_length=1, max_length=8000, examples=["What did I read about bridges?"])
 
 
-class Citation(BaseModel):
+class Citation(Model):
     """A passage that the text cites as [number]; `id` is that of the article, the post or the document's file."""
 
-    number: int
+    number: int = Field(examples=[1])
     kind: Literal["source_item", "post", "document"]
-    id: str
-    title: str
-    url: str | None
-    snippet: str = Field(description="What matched stands between « and »")
+    id: Id
+    title: str = Field(examples=["Twelve bridges renovated"])
+    url: str | None = Field(examples=["https://example.org/bridges"])
+    snippet: str = Field(
+        description="What matched stands between « and »",
+        examples=["Lyon renovated twelve «bridges» in three years."],
+    )
 
 
-class AnswerEnd(BaseModel):
+class AnswerEnd(Model):
     """How an answer ended. An interrupted one keeps what had come."""
 
     state: Literal["complete", "interrupted"]
-    text: str
+    text: str = Field(examples=["You read that Lyon renovated twelve bridges [1]."])
     citations: list[Citation]
-    error_class: str | None = Field(description='"stopped" when its owner stopped it')
-    error: str | None
+    error_class: str | None = Field(description='"stopped" when its owner stopped it', examples=[None])  # fmt: skip
+    error: str | None = Field(description="What went wrong, for the reader", examples=[None])
 
 
 class TurnAnswer(AnswerEnd):
@@ -77,29 +93,34 @@ class TurnAnswer(AnswerEnd):
 
     model_config = ConfigDict(openapi_extra={"description": _EVENTS, "content": _STREAM})  # type: ignore[typeddict-unknown-key] # flask_openapi3's
 
-    session_id: str
-    user_message_id: str
-    message_id: str
+    session_id: Id
+    user_message_id: Id
+    message_id: Id
 
 
-class MessagePath(BaseModel):
+class MessagePath(Model):
     """Which message."""
 
-    message_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    message_id: Id
 
 
-class PostAnswer(BaseModel):
+class PostAnswer(Model):
     """The draft."""
 
-    post_id: str
+    post_id: Id
 
 
-@api.post("/send", responses={200: TurnAnswer}, summary="Say something to the mentor (Server-Sent Events, or JSON as Accept says)")  # fmt: skip
+@api.post(
+    "/send", responses={200: TurnAnswer, **refused(404, 409)},
+    summary="Say something to the mentor (Server-Sent Events, or JSON as Accept says)",
+    description="With Last-Event-ID nothing is said again: the answer that it names goes on from there. So it does for a "
+    "repeated Idempotency-Key.",
+)  # fmt: skip
 @live_session
+@takes_key
+@_LAST_EVENT_ID
 @long_answer
 def send(body: SendBody) -> Response:
-    """With Last-Event-ID nothing is said again: the answer that it names goes on from there. So it does for a repeated
-    Idempotency-Key."""
     if last := _last_event():
         return _streamed(last[0], _events(*last))
     begun = _begin(body)
@@ -111,8 +132,9 @@ def send(body: SendBody) -> Response:
     return answer
 
 
-@api.get("/messages/<message_id>/events", responses={200: {"description": _EVENTS, "content": _STREAM}}, summary="Follow an answer (Server-Sent Events)")  # fmt: skip
+@api.get("/messages/<message_id>/events", responses={200: {"description": _EVENTS, "content": _STREAM}, **refused(404)}, summary="Follow an answer (Server-Sent Events)")  # fmt: skip
 @signed_in
+@_LAST_EVENT_ID
 @long_answer
 def events(path: MessagePath) -> Response:
     message_id, seen = _last_event() or (path.message_id, 0)
@@ -121,7 +143,7 @@ def events(path: MessagePath) -> Response:
     return _streamed(message_id, _events(message_id, seen))
 
 
-@api.delete("/messages/<message_id>/answer", responses={204: None}, summary="Stop an answer; what had come is kept")  # fmt: skip
+@api.delete("/messages/<message_id>/answer", responses={204: None, **refused(404, 409)}, summary="Stop an answer; what had come is kept")  # fmt: skip
 @live_session
 def stop(path: MessagePath) -> tuple[str, int]:
     lin = current_app.extensions["lin"]
@@ -130,7 +152,7 @@ def stop(path: MessagePath) -> tuple[str, int]:
     return "", 204
 
 
-@api.post("/messages/<message_id>/post", responses={201: PostAnswer}, summary="Turn an answer into a draft post")  # fmt: skip
+@api.post("/messages/<message_id>/post", responses={201: PostAnswer, **refused(404, 409)}, summary="Turn an answer into a draft post")  # fmt: skip
 @live_session
 @idempotent
 def make_post(path: MessagePath) -> tuple[dict[str, str], int]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response, current_app, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, signed_in
 from .chat import Citation
+from .fields import Id, Moment
 
 api = APIBlueprint(
     "chat_sessions",
@@ -26,56 +27,62 @@ _PAGE = 500  # rows a call; hosted projects answer with 1,000 at most
 _ESCAPED = str.maketrans({sign: f"\\{sign}" for sign in "\\[]<>*_`"})
 
 
-class ChatMessage(BaseModel):
+class ChatMessage(Model):
     """A message as it is stored."""
 
-    id: str
-    session_id: str
-    position: int = Field(description="Counts from 1 in its session")
+    id: Id
+    session_id: Id
+    position: int = Field(description="Counts from 1 in its session", examples=[2])
     role: Literal["user", "assistant"]
-    text: str
-    state: Literal["streaming", "complete", "interrupted"]
+    text: str = Field(examples=["You read that Lyon renovated twelve bridges [1]."])
+    state: Literal["complete", "streaming", "interrupted"]
     citations: list[Citation]
-    space: str | None
-    error_class: str | None
-    error: str | None
-    created_at: datetime
-    finished_at: datetime | None
+    space: str | None = Field(description="Which Space answered", examples=["owner/mentor"])
+    error_class: str | None = Field(examples=[None])
+    error: str | None = Field(description="What went wrong, for the reader", examples=[None])
+    created_at: Moment
+    finished_at: Moment | None
 
 
-class ChatSession(BaseModel):
+class ChatSession(Model):
     """A session as it is stored."""
 
-    id: str
-    title: str
-    created_at: datetime
-    last_message_at: datetime
+    id: Id
+    title: str = Field(examples=["What did I read about bridges?"])
+    created_at: Moment
+    last_message_at: Moment
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(Model):
     """Which page: the newest messages, or those before a position."""
 
-    session_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    session_id: Id
     before: int | None = Field(
-        default=None, ge=1, le=2**31 - 1, description="`next_before` of the page before"
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="`next_before` of the page before",
+        examples=[12],
     )
-    limit: int = Field(default=50, ge=1, le=200)
+    limit: int = Field(default=50, ge=1, le=200, description="Messages a page")
 
 
-class HistoryAnswer(BaseModel):
+class HistoryAnswer(Model):
     """A page, newest first."""
 
     messages: list[ChatMessage]
-    next_before: int | None = Field(description="For the next page; null on the last one")
+    next_before: int | None = Field(
+        description="For the next page; null on the last one", examples=[12]
+    )
 
 
-class SessionPath(BaseModel):
+class SessionPath(Model):
     """Which session."""
 
-    session_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    session_id: Id
 
 
-class SessionExport(BaseModel):
+class SessionExport(Model):
     """A whole session, oldest message first."""
 
     model_config = ConfigDict(
@@ -86,7 +93,7 @@ class SessionExport(BaseModel):
     messages: list[ChatMessage]
 
 
-@api.get("/history", responses={200: HistoryAnswer}, summary="A page of a session, newest message first")  # fmt: skip
+@api.get("/history", responses={200: HistoryAnswer, **refused(404)}, summary="A page of a session, newest message first")  # fmt: skip
 @signed_in
 def history(query: HistoryQuery) -> dict[str, Any]:
     chat = current_app.extensions["lin"].supabase.as_user(current_user().token).chat
@@ -100,7 +107,7 @@ def history(query: HistoryQuery) -> dict[str, Any]:
     }
 
 
-@api.get("/sessions/<session_id>/export", responses={200: SessionExport}, summary="A whole session as Markdown, or JSON as Accept says")  # fmt: skip
+@api.get("/sessions/<session_id>/export", responses={200: SessionExport, **refused(404)}, summary="A whole session as Markdown, or JSON as Accept says")  # fmt: skip
 @signed_in
 def export(path: SessionPath) -> Response:
     chat = current_app.extensions["lin"].supabase.as_user(current_user().token).chat

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, Literal
 
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
+from .documenting import takes
+from .fields import Id, Moment
 from .generation_events import ENDED, follow, last_seen
 from .idempotency import idempotent
 from .long_answers import long_answer
@@ -26,33 +28,51 @@ api = APIBlueprint(
     abp_responses=REFUSALS,
 )
 
-_ID = r"^[0-9a-fA-F-]{36}$"
 _ABOUT = ("source_item_id", "url", "topic", "post_id", "generation_id", "draft")
 _DRAFTS = ("post_id", "generation_id", "draft")
 _PAGE = 20
+_LAST_EVENT_ID = takes(
+    "Last-Event-ID", "The id of the last event that came: the stream goes on after it. One that never was counts as none", "7", maxLength=19
+)  # fmt: skip
 
 
-class GenerateBody(BaseModel):
+class GenerateBody(Model):
     """What to write about, or which draft to change: exactly one of source_item_id, url, topic, post_id, generation_id, draft."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        openapi_extra={"examples": {  # type: ignore[typeddict-unknown-key] # flask_openapi3's
+            "new": {"summary": "About a topic", "value": {"topic": "Bridges of Lyon", "platforms": ["linkedin", "x"], "variants": 2, "tone": "warm", "language": "en"}},
+            "changed": {"summary": "A draft, shorter", "value": {"post_id": "3f2b8c1e-9d47-4a6b-8e05-7c1d2f3a4b5c", "instruction": "shorter"}},
+        }},
+    )  # fmt: skip
 
-    source_item_id: str | None = Field(default=None, pattern=_ID)
-    url: str | None = Field(default=None, max_length=2000, pattern=r"^https?://\S+$")
-    topic: str | None = Field(default=None, min_length=1, max_length=2000)
-    post_id: str | None = Field(default=None, pattern=_ID, description="A draft post")
-    generation_id: str | None = Field(
-        default=None, pattern=_ID, description="An earlier generation that has a result"
+    source_item_id: Id | None = Field(default=None, description="An article of yours")
+    url: str | None = Field(
+        default=None, max_length=2000, pattern=r"^https?://\S+$", description="A public page",
+        examples=["https://example.org/bridges"],
+    )  # fmt: skip
+    topic: str | None = Field(
+        default=None, min_length=1, max_length=2000, examples=["Bridges of Lyon"]
     )
-    variant: int | None = Field(default=None, ge=1, le=5, description="Which of its variants")
-    draft: str | None = Field(default=None, min_length=1, max_length=63206, description="A text")
+    post_id: Id | None = Field(default=None, description="A draft post")
+    generation_id: Id | None = Field(
+        default=None, description="An earlier generation that has a result"
+    )
+    variant: int | None = Field(
+        default=None, ge=1, le=5, description="Which of its variants", examples=[1]
+    )
+    draft: str | None = Field(
+        default=None, min_length=1, max_length=63206, description="A text", examples=["Twelve bridges."]
+    )  # fmt: skip
     instruction: str | None = Field(
         default=None, min_length=1, max_length=500, description="What to change in a draft",
         examples=["shorter", "warmer", "in French"],
     )  # fmt: skip
     platform: str | None = Field(default=None, max_length=30, examples=["linkedin"])
     platforms: list[str] | None = Field(
-        default=None, min_length=1, max_length=20, description="Several: the post has to fit them all"
+        default=None, min_length=1, max_length=20, description="Several: the post has to fit them all",
+        examples=[["linkedin", "x"]]
     )  # fmt: skip
     variants: int = Field(default=1, ge=1, le=5)
     tone: str | None = Field(default=None, max_length=100, examples=["warm"])
@@ -73,19 +93,19 @@ class GenerateBody(BaseModel):
         return self
 
 
-class GenerateAnswer(BaseModel):
+class GenerateAnswer(Model):
     """Follow it at /api/generations/<generation_id>/events."""
 
-    generation_id: str
+    generation_id: Id
 
 
-class GenerationPath(BaseModel):
+class GenerationPath(Model):
     """Which generation."""
 
-    generation_id: str = Field(pattern=_ID)
+    generation_id: Id
 
 
-class ExportQuery(BaseModel):
+class ExportQuery(Model):
     """How to write them down."""
 
     format: Literal["jsonl", "json"] = Field(
@@ -93,48 +113,59 @@ class ExportQuery(BaseModel):
     )
 
 
-class VariantView(BaseModel):
+class VariantView(Model):
     """One text that fits its platforms."""
 
-    text: str
-    length: int = Field(description="As the platform with the least room left counts")
-    max_length: int = Field(description="The longest text of that platform")
-    repaired: bool = Field(description="Was too long, and the Space shortened it when asked again")
+    text: str = Field(examples=["Lyon renovated twelve bridges. #Lyon"])
+    length: int = Field(
+        description="As the platform with the least room left counts", examples=[36]
+    )
+    max_length: int = Field(description="The longest text of that platform", examples=[280])
+    repaired: bool = Field(
+        description="Was too long, and the Space shortened it when asked again", examples=[False]
+    )
     trimmed: bool = Field(
         description="Was still too long, and Lin cut it: at the last sentence end that fits, else at the last word with …; "
-        "hashtags and links at the end are kept if possible"
+        "hashtags and links at the end are kept if possible",
+        examples=[False],
     )
-    note: str | None = Field(default=None, description="What was done to it, in words")
+    note: str | None = Field(
+        default=None, description="What was done to it, in words", examples=[None]
+    )
 
 
-class Output(BaseModel):
+class Output(Model):
     """The result of a generation; text, length and max_length are those of the first variant."""
 
-    text: str
-    length: int
-    max_length: int
-    media_id: str | None = None
+    text: str = Field(examples=["Lyon renovated twelve bridges. #Lyon"])
+    length: int = Field(examples=[36])
+    max_length: int = Field(examples=[280])
+    media_id: Id | None = Field(default=None, description="The image, where one was asked for")
     variants: list[VariantView]
     note: str | None = Field(
-        default=None, description="Why there are fewer variants than asked for"
+        default=None, description="Why there are fewer variants than asked for", examples=[None]
     )
 
 
-class GenerationEvent(BaseModel):
+class GenerationEvent(Model):
     """The data of an event. The event's name is progress, result or error; the last one ends the stream."""
 
     status: Literal["queued", "waking", "running", "complete", "failed", "canceled", "deleted"]
-    queue_position: int | None = None
-    variant: int | None = Field(default=None, description="Which variant text and position are of")
-    text: str | None = Field(default=None, description="All text of that variant so far")
+    queue_position: int | None = Field(default=None, examples=[None])
+    variant: int | None = Field(
+        default=None, description="Which variant text and position are of", examples=[1]
+    )
+    text: str | None = Field(
+        default=None, description="All text of that variant so far", examples=["Lyon reno"]
+    )
     repairing: bool | None = Field(default=None, description="It was too long and is shortened")
     output: Output | None = None
-    error_class: str | None = None
-    error: str | None = None
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    first_text_at: datetime | None = None
-    finished_at: datetime | None = None
+    error_class: str | None = Field(default=None, examples=[None])
+    error: str | None = Field(default=None, description="For the reader", examples=[None])
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    first_text_at: Moment | None = None
+    finished_at: Moment | None = None
 
 
 def _inlined(part: Any, models: Mapping[str, Any]) -> Any:
@@ -158,7 +189,8 @@ def _user() -> Any:
     return current_app.extensions["lin"].supabase.as_user(current_user().token)
 
 
-@api.post("/generate", responses={202: GenerateAnswer}, summary="Queue a draft")
+@api.post("/generate", responses={202: GenerateAnswer, **refused(404, 409)}, summary="Queue a draft",
+    description="Of an article, an address, a topic or a draft that is to change. It goes on whether anybody follows or not.")  # fmt: skip
 @live_session
 @idempotent
 def generate(body: GenerateBody) -> tuple[dict[str, str], int]:
@@ -169,9 +201,14 @@ def generate(body: GenerateBody) -> tuple[dict[str, str], int]:
 
 @api.get("/generations/<generation_id>/events", summary="Follow a generation (Server-Sent Events)",
     description="Last-Event-ID goes on after that event; 204 when it was the last one. Leaving does not cancel.",
-    responses={204: None, 200: {"description": "A stream of progress events, ended by result or error",
-                     "content": {"text/event-stream": {"schema": _EVENT}}}})  # fmt: skip
+    responses={204: None, **refused(404), 200: {"description": "Events: `progress` with what is known so far, again and "
+        "again; then one last, `result` or `error`. The data of each is a JSON object: `x-event-data` describes it. Comments "
+        "(`: still here`) keep the connection open.", "content": {"text/event-stream": {
+            "schema": {"type": "string", "description": "Server-Sent Events, each with JSON as its data"},
+            "example": 'id: 7\nevent: progress\ndata: {"status": "running", "variant": 1, "text": "Lyon reno"}\n\n',
+            "x-event-data": _EVENT}}}})  # fmt: skip
 @signed_in
+@_LAST_EVENT_ID
 @long_answer
 def events(path: GenerationPath) -> Response:
     rows = _user()
@@ -186,7 +223,11 @@ def events(path: GenerationPath) -> Response:
     )
 
 
-@api.delete("/generations/<generation_id>", responses={204: None}, summary="Cancel a generation")
+@api.delete(
+    "/generations/<generation_id>",
+    responses={204: None, **refused(404, 409)},
+    summary="Cancel a generation",
+)
 @live_session
 def cancel(path: GenerationPath) -> tuple[str, int]:
     _user().cancel_generation(path.generation_id)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from flask import current_app, jsonify
 from flask.wrappers import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel
+from pydantic import Field
 
 from ..core.errors import Unavailable
 from ..core.publishing import utc_now
 from ..core.versions import version_ends
+from ..described import Model
 from .access import open_to_all
 
 api = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="Health")])
@@ -22,21 +23,21 @@ HEARTBEAT_SECONDS = 45
 OLDEST_DUE_SECONDS = 300
 
 
-class Live(BaseModel):
+class Live(Model):
     """The process answers."""
 
-    status: str = "live"
+    status: Literal["live"] = "live"
 
 
-class Ready(BaseModel):
+class Ready(Model):
     """Each part and what is wrong with it (empty: nothing). `versions` warns of platforms' API versions that end within sixty
     days; that alone makes nothing unready."""
 
-    status: str
-    database: str
-    worker: str
-    queue: str
-    versions: str
+    status: Literal["ready", "not ready"]
+    database: str = Field(examples=[""])
+    worker: str = Field(examples=["no worker has been heard of for 63 s"])
+    queue: str = Field(examples=[""])
+    versions: str = Field(examples=[""])
 
 
 @api.get("/live", responses={200: Live}, summary="The process answers")

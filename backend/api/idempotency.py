@@ -11,8 +11,14 @@ from flask import Response, current_app, make_response, request
 
 from ..core.errors import Conflict, InvalidInput
 from .access import current_user
+from .documenting import takes
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+takes_key = takes(
+    "Idempotency-Key", "One of your own per thing to make: sent again, it makes nothing twice and answers the same",
+    "a5c7f1c2-6f3e-4c55-9d0a-2f6f0c1b7e11", minLength=1, maxLength=200,
+)  # fmt: skip
 
 
 class KeyStore(Protocol):
@@ -61,7 +67,7 @@ def idempotent(view: View) -> View:
         )
         return answer
 
-    return once  # type: ignore[return-value] # the same signature, kept by wraps
+    return takes_key(once)  # type: ignore[return-value] # the same signature, kept by wraps
 
 
 def _request_hash() -> str:

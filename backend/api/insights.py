@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, current_app, make_response, request
 from flask_openapi3 import APIBlueprint, MediaType, Schema, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ..core.errors import InvalidInput
 from ..core.insights import ENOUGH_AT_AN_HOUR, tell
+from ..described import Model
 from ..problems import REFUSALS
 from .access import NEEDS_TOKEN, current_user, signed_in
+from .fields import Id, Moment
 
 api = APIBlueprint(
     "insights",
@@ -29,7 +31,7 @@ MOST_DAYS = 366
 _JSON, _SVG = "application/json", "image/svg+xml"
 
 
-class InsightsQuery(BaseModel):
+class InsightsQuery(Model):
     """Which time."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -37,60 +39,62 @@ class InsightsQuery(BaseModel):
     start: str | None = Field(
         default=None, alias="from", max_length=40,
         description="A day of the profile's zone, or a moment with its zone; 90 days before `to` without",
+        examples=["2026-05-01"],
     )  # fmt: skip
     stop: str | None = Field(
         default=None, alias="to", max_length=40,
         description="A day, which is in, or a moment, which is not; now without",
+        examples=["2026-08-01T00:00:00Z"],
     )  # fmt: skip
 
 
-class Lateness(BaseModel):
+class Lateness(Model):
     """Seconds from the scheduled time to the publication."""
 
-    published: int
-    median: float | None
-    p95: float | None
-    worst: float | None
+    published: int = Field(examples=[41])
+    median: float | None = Field(examples=[0.4])
+    p95: float | None = Field(examples=[1.2])
+    worst: float | None = Field(examples=[7.5])
 
 
-class Engagement(BaseModel):
+class Engagement(Model):
     """Likes, comments and shares of posts, by their newest figures."""
 
-    published: int
-    measured: int = Field(description="Of these, how many have figures")
-    engagement: int | None
-    mean: float | None = Field(description="Per measured post")
+    published: int = Field(examples=[41])
+    measured: int = Field(description="Of these, how many have figures", examples=[38])
+    engagement: int | None = Field(description="Likes, comments and shares", examples=[532])
+    mean: float | None = Field(description="Per measured post", examples=[14.0])
 
 
 class PlatformEngagement(Engagement):
     """The same of one platform; null is not told by the platform."""
 
-    platform: str
-    impressions: int | None
-    likes: int | None
-    comments: int | None
-    shares: int | None
+    platform: str = Field(examples=["linkedin"])
+    impressions: int | None = Field(examples=[8210])
+    likes: int | None = Field(examples=[410])
+    comments: int | None = Field(examples=[80])
+    shares: int | None = Field(examples=[42])
 
 
 class WeekdayEngagement(Engagement):
     """The same of one weekday."""
 
-    weekday: int = Field(description="ISO: Monday 1 to Sunday 7")
+    weekday: int = Field(description="ISO: Monday 1 to Sunday 7", examples=[2])
 
 
 class HourEngagement(Engagement):
     """The same of one hour of the day."""
 
-    hour: int
+    hour: int = Field(description="0 to 23", examples=[9])
 
 
 class CellEngagement(WeekdayEngagement):
     """The same of one hour of one weekday."""
 
-    hour: int
+    hour: int = Field(description="0 to 23", examples=[9])
 
 
-class Engagements(BaseModel):
+class Engagements(Model):
     """Engagement by everything it is told by; weekdays and hours of the profile's zone."""
 
     platforms: list[PlatformEngagement]
@@ -99,59 +103,61 @@ class Engagements(BaseModel):
     cells: list[CellEngagement] = Field(description="Only those in which something was published")
 
 
-class BestTime(BaseModel):
+class BestTime(Model):
     """An hour of the week at which posts did well."""
 
-    weekday: int
-    hour: int
-    measured: int = Field(description="The sample: how many posts this says it of")
-    mean: float | None
-    against_all: float | None = Field(description="Its mean divided by that of all posts")
+    weekday: int = Field(examples=[2])
+    hour: int = Field(description="0 to 23", examples=[9])
+    measured: int = Field(description="The sample: how many posts this says it of", examples=[6])
+    mean: float | None = Field(examples=[31.5])
+    against_all: float | None = Field(
+        description="Its mean divided by that of all posts", examples=[2.25]
+    )
 
 
-class Needed(BaseModel):
+class Needed(Model):
     """What it takes to name best times."""
 
-    posts_at_an_hour: int
-    posts_in_all: int
+    posts_at_an_hour: int = Field(examples=[3])
+    posts_in_all: int = Field(examples=[20])
 
 
-class BestTimes(BaseModel):
+class BestTimes(Model):
     """The best hours of the week, or why none can be named."""
 
     enough: bool
-    measured: int
+    measured: int = Field(examples=[38])
     needed: Needed
-    reason: str | None
+    reason: str | None = Field(description="Why none can be named", examples=[None])
     times: list[BestTime]
 
 
-class SourceEngagement(BaseModel):
+class SourceEngagement(Model):
     """What came of a source's articles."""
 
-    source_id: str
-    title: str | None
-    url: str
-    category: str | None
-    items: int
-    posts: int
-    published: int
-    impressions: int | None
-    likes: int | None
-    comments: int | None
-    shares: int | None
+    source_id: Id
+    title: str | None = Field(examples=["Bridges weekly"])
+    url: str = Field(examples=["https://example.org/feed.xml"])
+    category: str | None = Field(examples=["Engineering"])
+    items: int = Field(description="Articles", examples=[120])
+    posts: int = Field(examples=[9])
+    published: int = Field(examples=[7])
+    impressions: int | None = Field(examples=[8210])
+    likes: int | None = Field(examples=[410])
+    comments: int | None = Field(examples=[80])
+    shares: int | None = Field(examples=[42])
 
 
-class Insights(BaseModel):
+class Insights(Model):
     """How publishing went between two moments."""
 
     model_config = ConfigDict(
         openapi_extra={"content": {_SVG: MediaType(schema=Schema(type="string"))}}  # type: ignore[typeddict-unknown-key] # flask_openapi3's
     )
 
-    since: datetime
-    until: datetime
-    timezone: str
+    since: Moment
+    until: Moment
+    timezone: str = Field(examples=["Europe/Paris"])
     outcomes: dict[str, int] = Field(
         description="Targets that were due, by state", examples=[{"published": 41, "failed": 1}]
     )

@@ -7,27 +7,38 @@ from os import SEEK_END
 
 from flask import Response, current_app, request, send_file
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import refused
 from .access import open_to_all
+from .documenting import takes
 
-api = APIBlueprint("media", __name__, url_prefix="/media", abp_tags=[Tag(name="Media")], abp_responses=REFUSALS)  # fmt: skip
+api = APIBlueprint("media", __name__, url_prefix="/media", abp_tags=[Tag(name="Media")], abp_responses=refused(404, 416, 429, 503))  # fmt: skip
 
 
-class MediaPath(BaseModel):
+_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+
+
+class MediaPath(Model):
     """A sealed address."""
 
-    token: str = Field(max_length=4000)
+    token: str = Field(
+        max_length=4000, description="Made by Lin; it opens one file for an hour", examples=["eyJhbGciOiJkaXIi"],
+    )  # fmt: skip
 
 
 @api.get(
     "/<token>",
     summary="A file, for the platform that publishes it",
     security=[{}],
-    responses={200: {"description": "The bytes, or the range asked for"}},
+    responses={
+        200: {"description": "The whole file", "content": _BYTES},
+        206: {"description": "The range that was asked for", "content": _BYTES},
+    },
 )
 @open_to_all
+@takes("Range", "Which bytes to send (RFC 9110)", "bytes=0-1023")
 def fetch(path: MediaPath) -> Response:
     lin = current_app.extensions["lin"]
     place, mime = lin.links.read(path.token)

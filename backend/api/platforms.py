@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ..core.publishing import utc_now
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, open_to_all, signed_in
+from .documenting import takes
+from .fields import Id, Moment
 
 api = APIBlueprint(
     "platforms",
@@ -23,9 +25,12 @@ api = APIBlueprint(
 )
 
 BROWSER_COOKIE = "lin_connecting"
+_LOCATION = {
+    "Location": {"description": "The redirect_to of the one who began", "schema": {"type": "string", "format": "uri"}}
+}  # fmt: skip
 
 
-class PlatformView(BaseModel):
+class PlatformView(Model):
     """A platform as this server knows it."""
 
     id: str = Field(examples=["linkedin"])
@@ -33,18 +38,19 @@ class PlatformView(BaseModel):
     enabled: bool = Field(description="Whether posts can go there at all")
     configured: bool = Field(description="Whether this server has credentials for it")
     options: dict[str, Any] = Field(
-        description="The JSON Schema of a target's options on this platform"
+        description="The JSON Schema of a target's options on this platform",
+        examples=[{"type": "object", "properties": {"visibility": {"type": "string"}}}],
     )
     limits: dict[str, Any] = Field(examples=[{"text": {"max": 3000, "counted": "characters"}}])
 
 
-class PlatformList(BaseModel):
+class PlatformList(Model):
     """All platforms."""
 
     platforms: list[PlatformView]
 
 
-class ConnectBody(BaseModel):
+class ConnectBody(Model):
     """What to connect, and where the browser shall end up."""
 
     model_config = ConfigDict(extra="forbid")
@@ -53,23 +59,29 @@ class ConnectBody(BaseModel):
     redirect_to: str = Field(max_length=1500, examples=["https://app.example.org/accounts"])
 
 
-class ConnectAnswer(BaseModel):
+class ConnectAnswer(Model):
     """Send the browser to `authorization_url` before `expires_at`."""
 
-    authorization_url: str
-    expires_at: datetime
+    authorization_url: str = Field(
+        examples=["https://www.linkedin.com/oauth/v2/authorization?response_type=code&state=…"]
+    )
+    expires_at: Moment
 
 
-class PlatformPath(BaseModel):
+class PlatformPath(Model):
     """Which platform."""
 
-    platform: str = Field(max_length=30)
+    platform: str = Field(
+        max_length=30,
+        description="As GET /api/platforms names it",
+        examples=["linkedin"],
+    )
 
 
-class AccountPath(BaseModel):
+class AccountPath(Model):
     """Which account."""
 
-    account_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    account_id: Id
 
 
 @api.get(
@@ -94,7 +106,10 @@ def _options(platform: Any) -> dict[str, Any]:
     return platform.Options.model_json_schema() if platform else {}
 
 
-@api.post("/connect", responses={200: ConnectAnswer}, summary="Start connecting an account")
+@api.post(
+    "/connect", responses={200: ConnectAnswer}, summary="Start connecting an account",
+    description="Sets a cookie: the browser that begins has to be the one that ends it (`credentials: 'include'`).",
+)  # fmt: skip
 @live_session
 def connect(body: ConnectBody) -> Response:
     lin = current_app.extensions["lin"]
@@ -121,9 +136,16 @@ def connect(body: ConnectBody) -> Response:
     "/<platform>/callback",
     summary="Where the platform sends the browser back",
     security=[{}],
-    responses={303: {"description": "Back to redirect_to, with account= or error="}},
+    responses={
+        303: {"description": "Back to redirect_to, with account= or error=", "headers": _LOCATION}
+    },
+    description="Browsers come here with what the platform says: `state`, and `code` or `error`. A state works once, and "
+    "only in the browser that began.",
 )
 @open_to_all
+@takes("state", "As Lin gave it to the platform", "k3J9…", place="query", maxLength=4000)
+@takes("code", "The platform's consent", "AQT…", place="query", maxLength=4000)
+@takes("error", "Why there is none", "user_cancelled_login", place="query", maxLength=4000)
 def callback(path: PlatformPath) -> Response:
     lin = current_app.extensions["lin"]
     answer = {name: value for name, value in request.args.items() if len(value) <= 4000}
@@ -137,7 +159,10 @@ def callback(path: PlatformPath) -> Response:
     return gone  # type: ignore[return-value] # werkzeug's Response, which Flask takes as it is
 
 
-@api.delete("/accounts/<account_id>", responses={204: None}, summary="Disconnect an account")
+@api.delete(
+    "/accounts/<account_id>", responses={204: None, **refused(404, 409)}, summary="Disconnect an account",
+    description="Its tokens are revoked at the platform, as far as that answers, and forgotten.",
+)  # fmt: skip
 @live_session
 def disconnect(path: AccountPath) -> tuple[str, int]:
     lin = current_app.extensions["lin"]
@@ -147,7 +172,7 @@ def disconnect(path: AccountPath) -> tuple[str, int]:
     return "", 204
 
 
-class Choices(BaseModel):
+class Choices(Model):
     """What the account's owner may choose for a post now, by the names of the platform's options; `notes` are sentences that
     they have to know. Empty for platforms that leave this to the options."""
 
@@ -156,7 +181,7 @@ class Choices(BaseModel):
 
 @api.get(
     "/accounts/<account_id>/choices",
-    responses={200: Choices},
+    responses={200: Choices, **refused(404, 409)},
     summary="What the platform lets this account choose, asked now",
 )
 @signed_in

@@ -9,12 +9,15 @@ from typing import Any
 
 from flask import Response, current_app, make_response, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..core.errors import NotFound
 from ..core.previewing import preview_targets
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
+from .documenting import takes
+from .fields import Id, Moment
 from .idempotency import idempotent
 
 api = APIBlueprint(
@@ -31,109 +34,123 @@ _POLL_SECONDS = 0.2
 _GOING_ON = frozenset({"scheduled", "preparing", "sending", "confirming"})
 
 
-class PostPath(BaseModel):
+class PostPath(Model):
     """Which post."""
 
-    post_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    post_id: Id
 
 
 class TargetPath(PostPath):
     """Which target of it."""
 
-    target_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    target_id: Id
 
 
-class TargetView(BaseModel):
+class TargetView(Model):
     """What became of one target."""
 
-    id: str
-    account_id: str
+    id: Id
+    account_id: Id
     state: str = Field(examples=["published"])
     external_id: str | None = Field(examples=["urn:li:share:7000000000000000001"])
-    external_url: str | None
-    external_id_unknown: bool
-    error_class: str | None
-    error: str | None
-    published_at: datetime | None
-    deleted_at: datetime | None = Field(description="When it was deleted from the platform")
-    next_attempt_at: datetime | None
+    external_url: str | None = Field(
+        examples=["https://www.linkedin.com/feed/update/urn:li:share:7000000000000000001"]
+    )
+    external_id_unknown: bool = Field(
+        description="It is published, and the platform did not say as what", examples=[False]
+    )
+    error_class: str | None = Field(examples=[None])
+    error: str | None = Field(description="What went wrong, for its owner", examples=[None])
+    published_at: Moment | None
+    deleted_at: datetime | None = Field(
+        description="When it was deleted from the platform", examples=[None]
+    )
+    next_attempt_at: datetime | None = Field(examples=[None])
 
 
-class PostView(BaseModel):
+class PostView(Model):
     """A post and what became of it."""
 
-    id: str
+    id: Id
     status: str = Field(examples=["published"])
-    scheduled_at: datetime | None
+    scheduled_at: Moment | None
     targets: list[TargetView]
 
 
-class PartPreview(BaseModel):
+class PartPreview(Model):
     """One text exactly as it is sent."""
 
-    text: str = Field(description="After escaping")
-    length: int = Field(description="As the platform counts")
-    max_length: int
-    hashtags: list[str]
-    links: list[str]
+    text: str = Field(description="After escaping", examples=["Twelve bridges. #Lyon"])
+    length: int = Field(description="As the platform counts", examples=[21])
+    max_length: int = Field(examples=[3000])
+    hashtags: list[str] = Field(examples=[["Lyon"]])
+    links: list[str] = Field(examples=[["https://example.org/bridges"]])
 
 
-class SentPreview(BaseModel):
+class SentPreview(Model):
     """A file as it will be sent."""
 
-    mime: str
-    width: int | None
-    height: int | None
+    mime: str = Field(examples=["image/jpeg"])
+    width: int | None = Field(examples=[1440])
+    height: int | None = Field(examples=[1080])
     changes: list[str] = Field(
         description="What is done to a picture so that the platform takes it",
         examples=[["scaled from 4000 × 3000 to 1440 × 1080"]],
     )
 
 
-class FilePreview(BaseModel):
+class FilePreview(Model):
     """A file of the post, and what will be sent of it. Metadata of pictures (the place, the camera) and the
     place in a video are always removed."""
 
-    id: str
-    kind: str | None
-    mime: str | None
-    bytes: int | None
-    width: int | None
-    height: int | None
-    duration: float | None
+    id: Id
+    kind: str | None = Field(examples=["image"])
+    mime: str | None = Field(examples=["image/png"])
+    bytes: int | None = Field(examples=[146515])
+    width: int | None = Field(examples=[4000])
+    height: int | None = Field(examples=[3000])
+    duration: float | None = Field(description="In seconds", examples=[None])
     frame_rate: float | None = Field(
-        description="Pictures a second; null where the file does not tell"
+        description="Pictures a second; null where the file does not tell", examples=[None]
     )
     codec: str | None = Field(examples=["H.264"])
-    alt_text: str | None
-    status: str
+    alt_text: str | None = Field(examples=["A bridge over the Saône"])
+    status: str = Field(examples=["ready"])
     sent: SentPreview | None
 
 
-class TargetPreview(BaseModel):
+class TargetPreview(Model):
     """A target exactly as it would be sent."""
 
-    target_id: str
-    account_name: str
-    platform: str
-    text: str = Field(description="As it is sent, after escaping; of a thread: as it was written")
-    length: int = Field(description="As the platform counts, of all parts")
-    max_length: int = Field(description="Of one part")
+    target_id: Id
+    account_name: str = Field(examples=["Ada Lovelace"])
+    platform: str = Field(examples=["linkedin"])
+    text: str = Field(
+        description="As it is sent, after escaping; of a thread: as it was written", examples=["Twelve bridges. #Lyon"]
+    )  # fmt: skip
+    length: int = Field(description="As the platform counts, of all parts", examples=[21])
+    max_length: int = Field(description="Of one part", examples=[3000])
     parts: list[PartPreview] = Field(description="One, or the posts of a thread in their order")
-    privacy: str | None = Field(description="Who may see it, in the platform's own word")
+    privacy: str | None = Field(
+        description="Who may see it, in the platform's own word", examples=["PUBLIC"]
+    )
     media: list[FilePreview]
-    violations: list[dict[str, str]]
+    violations: list[dict[str, str]] = Field(
+        description="What stands in the way", examples=[[{"field": "text", "message": "3001 characters; 3000 are allowed"}]]
+    )  # fmt: skip
 
 
-class Preview(BaseModel):
+class Preview(Model):
     """Every target of a post as it would be sent."""
 
-    post_id: str
+    post_id: Id
     targets: list[TargetPreview]
 
 
 @api.get(
-    "/<post_id>/preview", responses={200: Preview}, summary="Each target exactly as it will be sent"
+    "/<post_id>/preview",
+    responses={200: Preview, **refused(404)},
+    summary="Each target exactly as it will be sent",
 )
 @signed_in
 def preview(path: PostPath) -> dict[str, Any]:
@@ -147,12 +164,13 @@ def preview(path: PostPath) -> dict[str, Any]:
 
 
 @api.post(
-    "/<post_id>/publish", responses={200: PostView, 202: PostView}, summary="Publish now",
+    "/<post_id>/publish", responses={200: PostView, 202: PostView, **refused(404, 409)}, summary="Publish now",
     description="Schedules the post for now and waits up to `Prefer: wait=N` seconds (60 at most). 200: every target has "
     "ended or needs its owner; 202: still going on.",
 )  # fmt: skip
 @live_session
 @idempotent
+@takes("Prefer", "How many seconds to wait for the end, 60 at most (RFC 7240)", "wait=20")
 def publish(path: PostPath) -> Response:
     lin = current_app.extensions["lin"]
     user = lin.supabase.as_user(current_user().token)
@@ -171,7 +189,7 @@ def publish(path: PostPath) -> Response:
 
 
 @api.delete(
-    "/<post_id>/targets/<target_id>/publication", responses={204: None},
+    "/<post_id>/targets/<target_id>/publication", responses={204: None, **refused(404, 409)},
     summary="Delete a published post from its platform",
     description="Where the platform lets apps do that. The target stays `published`, with `deleted_at`.",
 )  # fmt: skip

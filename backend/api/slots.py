@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from flask import current_app
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ..core.errors import InvalidInput
 from ..core.slot_times import SlotTime, parse_when
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session
+from .fields import Id
 from .idempotency import idempotent
 
 api = APIBlueprint(
@@ -27,7 +29,7 @@ api = APIBlueprint(
 _MINUTES_OF_A_DAY = 1440
 
 
-class _Wishes(BaseModel):
+class _Wishes(Model):
     """What may be said of a slot when it is made and later."""
 
     model_config = ConfigDict(extra="forbid")
@@ -39,16 +41,21 @@ class _Wishes(BaseModel):
         default=None, description="queue: the oldest queued draft; generate: a draft of the writer Space"
     )  # fmt: skip
     lead_minutes: int | None = Field(
-        default=None, ge=1, le=_MINUTES_OF_A_DAY, description="How long before its time it is filled; 30 if never said"
+        default=None, ge=1, le=_MINUTES_OF_A_DAY, description="How long before its time it is filled; 30 if never said",
+        examples=[30]
     )  # fmt: skip
     gap_minutes: int | None = Field(
-        default=None, ge=1, le=_MINUTES_OF_A_DAY, description="Kept free around it; 15 if never said"
+        default=None, ge=1, le=_MINUTES_OF_A_DAY, description="Kept free around it; 15 if never said",
+        examples=[15]
     )  # fmt: skip
     approval: Literal["review", "auto"] | None = Field(
         default=None, description="auto: generated posts are published without a look"
     )  # fmt: skip
     brief: str | None = Field(
-        default=None, max_length=500, description="How the writer shall write"
+        default=None,
+        max_length=500,
+        description="How the writer shall write",
+        examples=["Short, with a question at the end"],
     )
     enabled: bool | None = None
 
@@ -56,7 +63,7 @@ class _Wishes(BaseModel):
 class SlotBody(_Wishes):
     """A weekly slot to make."""
 
-    account_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    account_id: Id
     when: str = Field(
         max_length=100, examples=["Monday 18:00"], description="English or French; 18:00, 18h, 6:30 pm, noon"
     )  # fmt: skip
@@ -68,35 +75,37 @@ class SlotEditBody(_Wishes):
     when: str | None = Field(default=None, max_length=100, examples=["lundi 18h30"])
 
 
-class SlotPath(BaseModel):
+class SlotPath(Model):
     """Which slot."""
 
-    slot_id: str = Field(pattern=r"^[0-9a-fA-F-]{36}$")
+    slot_id: Id
 
 
-class SlotView(BaseModel):
+class SlotView(Model):
     """A slot: what was asked for, and where it is now."""
 
-    id: str
-    account_id: str
+    id: Id
+    account_id: Id
     asked_for: str = Field(examples=["Monday 18:00"])
     takes_place: str = Field(examples=["Monday 18:15"])
-    moved_reason: str | None = Field(description="Why these two differ")
-    weekday: int = Field(description="ISO: Monday 1 to Sunday 7")
-    schedule_time: str
-    adjusted_weekday: int
-    adjusted_time: str
-    timezone: str | None = Field(description="null follows the profile's zone")
-    effective_timezone: str
+    moved_reason: str | None = Field(
+        description="Why these two differ", examples=["15 minutes are kept free around Monday 18:00."]
+    )  # fmt: skip
+    weekday: int = Field(description="ISO: Monday 1 to Sunday 7", examples=[1])
+    schedule_time: str = Field(examples=["18:00:00"])
+    adjusted_weekday: int = Field(examples=[1])
+    adjusted_time: str = Field(examples=["18:15:00"])
+    timezone: str | None = Field(description="null follows the profile's zone", examples=[None])
+    effective_timezone: str = Field(examples=["Europe/Paris"])
     mode: Literal["queue", "generate"]
     lead_time: str = Field(examples=["00:30:00"])
     min_gap: str = Field(examples=["00:15:00"])
     approval: Literal["review", "auto"]
-    brief: str | None
+    brief: str | None = Field(examples=["Short, with a question at the end"])
     enabled: bool
 
 
-@api.post("", responses={201: SlotView}, summary="Make a weekly slot",
+@api.post("", responses={201: SlotView, **refused(404, 409)}, summary="Make a weekly slot",
     description="A time too near another slot of the account moves to the next free minute: `takes_place` and "
     "`moved_reason` say so.")  # fmt: skip
 @live_session
@@ -106,7 +115,7 @@ def make_slot(body: SlotBody) -> tuple[dict[str, Any], int]:
     return _view(user.add_slot({"account_id": body.account_id, **_columns(body)})), 201
 
 
-@api.patch("/<slot_id>", responses={200: SlotView}, summary="Change a weekly slot",
+@api.patch("/<slot_id>", responses={200: SlotView, **refused(404, 409)}, summary="Change a weekly slot",
     description="Dates that are opened move along, with the posts scheduled there; `enabled: false` pauses the slot.")  # fmt: skip
 @live_session
 def edit_slot(path: SlotPath, body: SlotEditBody) -> dict[str, Any]:

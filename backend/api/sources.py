@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..core.errors import InvalidInput
 from ..core.listing import ListedSource
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
 from .idempotency import idempotent
 
@@ -34,24 +35,28 @@ _BODY = {
 }
 
 
-class ImportProblem(BaseModel):
+class ImportProblem(Model):
     """An entry that was not added."""
 
-    line: int = Field(description="Where it stands in the file, from 1; 0 when that is not known")
-    title: str | None
-    url: str | None
+    line: int = Field(
+        description="Where it stands in the file, from 1; 0 when that is not known", examples=[7]
+    )
+    title: str | None = Field(examples=["Bridges weekly"])
+    url: str | None = Field(examples=[None])
     reason: str = Field(examples=["It has no xmlUrl, the address of a feed."])
 
 
-class ImportAnswer(BaseModel):
+class ImportAnswer(Model):
     """What became of the file's entries."""
 
-    added: int
-    skipped: int = Field(description="There already, or named before in the same file")
+    added: int = Field(examples=[12])
+    skipped: int = Field(
+        description="There already, or named before in the same file", examples=[2]
+    )
     problems: list[ImportProblem]
 
 
-@api.post("/import", responses={200: ImportAnswer}, summary="Add the sources of an OPML file",
+@api.post("/import", responses={200: ImportAnswer, **refused(409)}, summary="Add the sources of an OPML file",
     description="The file as the body, or as `file` of a form. Outlines around an entry become its category. The same file "
     "again adds nothing.", openapi_extensions={"requestBody": _BODY})  # fmt: skip
 @live_session

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import current_app
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ..core.errors import BeingMade, InvalidInput
-from ..problems import REFUSALS
+from ..described import Model
+from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session
+from .fields import Id, Moment
 
 api = APIBlueprint(
     "speech",
@@ -22,32 +23,20 @@ api = APIBlueprint(
     abp_responses=REFUSALS,
 )
 
-_TROUBLE: Any = {
-    status: {
-        "description": description,
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
-        },
-    }
-    for status, description in (
-        (502, "The voice Space failed, or answered with something that is no sound"),
-        (504, "The voice Space did not finish in time"),
-    )
-}
 
-
-class SpeakBody(BaseModel):
+class SpeakBody(Model):
     """What to speak: exactly one of message_id and post_id."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    message_id: str | None = Field(
-        default=None, pattern=r"^[0-9a-fA-F-]{36}$", description="An answer of the mentor"
+    model_config = ConfigDict(
+        extra="forbid",
+        openapi_extra={"example": {"message_id": "3f2b8c1e-9d47-4a6b-8e05-7c1d2f3a4b5c"}},  # type: ignore[typeddict-unknown-key] # flask_openapi3's
     )
-    post_id: str | None = Field(default=None, pattern=r"^[0-9a-fA-F-]{36}$")
+
+    message_id: Id | None = Field(default=None, description="An answer of the mentor")
+    post_id: Id | None = Field(default=None, description="A post")
     voice: str | None = Field(
         default=None, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$",
-        description="As the Space calls it; without one, the Space's own",
+        description="As the Space calls it; without one, the Space's own", examples=["en"],
     )  # fmt: skip
 
     @model_validator(mode="after")
@@ -57,19 +46,22 @@ class SpeakBody(BaseModel):
         return self
 
 
-class SpeakAnswer(BaseModel):
+class SpeakAnswer(Model):
     """A sound in the caller's media."""
 
-    audio_url: str = Field(description="Plays without a token until expires_at; takes ranges")
-    expires_at: datetime
-    media_id: str
+    audio_url: str = Field(
+        description="Plays without a token until expires_at; takes ranges",
+        examples=["https://project.supabase.co/storage/v1/object/sign/media/…?token=…"],
+    )
+    expires_at: Moment
+    media_id: Id
     mime: str = Field(examples=["audio/wav"])
-    duration: float = Field(description="In seconds")
+    duration: float = Field(description="In seconds", examples=[4.2])
     cached: bool = Field(description="Whether it was there already, so that nothing was counted")
 
 
 @api.post(
-    "/speak", responses={200: SpeakAnswer, **_TROUBLE}, summary="Hear an answer or a post",
+    "/speak", responses={200: SpeakAnswer, **refused(404, 409, 502, 504)}, summary="Hear an answer or a post",
     description="Markdown, addresses, citations and hashtag signs are not read. The same text with the same voice is spoken "
     "once; asked for again, the answer comes from the caller's media.",
 )  # fmt: skip

@@ -42,6 +42,20 @@ def private_key() -> ec.EllipticCurvePrivateKey:
 
 @pytest.fixture
 def application(private_key: ec.EllipticCurvePrivateKey) -> Application:
+    return _application(private_key)
+
+
+@pytest.fixture(scope="session")
+def document(private_key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
+    """What /openapi.json says; nobody changes it."""
+    answer = _application(private_key).client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def _application(private_key: ec.EllipticCurvePrivateKey) -> Application:
     settings = Settings(
         app_env="development", supabase_url="http://127.0.0.1:9", supabase_key="k", supabase_secret_key="s",
         public_url="https://api.example", frontend_origins=FRONTEND, token_keys=KEY, platform_sandbox_url="http://127.0.0.1:9",
