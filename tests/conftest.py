@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from coverage import Coverage
 
 from local.stack import Stack
 from tests.people import People, Person
@@ -21,6 +22,14 @@ KEPT_LOGS = ROOT / ".local" / "test-logs"
 # No deadline, because machines are busy at times; no examples kept in the repository, which may be read-only.
 hypothesis.settings.register_profile("lin", deadline=None, database=None)
 hypothesis.settings.load_profile("lin")
+
+
+def pytest_sessionfinish() -> None:
+    """Keep what was measured before the process ends: pytest-xdist gives its processes ten seconds for that, and threads
+    of Gradio, which Python waits for, may take longer."""
+    measuring = Coverage.current()
+    if measuring:
+        measuring.save()
 
 
 @pytest.fixture(scope="session")
