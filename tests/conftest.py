@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -14,6 +15,7 @@ from coverage import Coverage
 
 from local.stack import Stack
 from tests.people import People, Person
+from tests.sharing_out import InParts, turn_of
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_LOGS = ROOT / ".local" / "test-logs"
@@ -22,6 +24,18 @@ KEPT_LOGS = ROOT / ".local" / "test-logs"
 # No deadline, because machines are busy at times; no examples kept in the repository, which may be read-only.
 hypothesis.settings.register_profile("lin", deadline=None, database=None)
 hypothesis.settings.load_profile("lin")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first."""
+    items.sort(key=lambda item: turn_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InParts:
+    """How several processes share the tests out."""
+    config.option.loadscopereorder = False
+    return InParts(config, log)
 
 
 def pytest_sessionfinish() -> None:

@@ -62,7 +62,7 @@ def main() -> int:
         pytest = ["pytest", *pytest_arguments(arguments, slowest=slowest)]
         os.execv(sys.executable, [sys.executable, "-m", *pytest])  # noqa: S606 - the point is to become pytest
     # what the caller says about it comes later, and wins
-    at_once = [f"-n{PROCESSES}", "--dist=loadfile"]
+    at_once = [f"-n{PROCESSES}", "--dist=loadscope"]
     pytest = ["pytest", *at_once, *pytest_arguments(arguments, slowest=slowest)]
     with measuring() as measurement:
         status = run_measured(measurement.command(*pytest))

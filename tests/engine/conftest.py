@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database_url() -> Iterator[str]:
     """Postgres with the migrations and nobody else in it."""
     stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=BARE)

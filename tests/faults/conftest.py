@@ -19,7 +19,7 @@ from tests.faults.rig import LEASE_SECONDS, TIMEOUT_SECONDS, Rig
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform() -> Iterator[Sandbox]:
     """The sandbox: the judge of what was sent."""
     world, mounts = build()
@@ -32,7 +32,7 @@ def platform() -> Iterator[Sandbox]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quiet_stack(platform: Sandbox) -> Iterator[Stack]:
     """Database and gateway, with nobody at work; leases and time-outs are short."""
     env = {

@@ -19,7 +19,7 @@ HUGGING_KEY = "hf_PlantedHuggingKeyPlanted"
 MODEL_KEY = "sk-PlantedModelKeyPlanted"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def floor() -> Iterator[Stack]:
     """Database and gateway."""
     env = {"WRITER_SPACE": "", "SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "http://127.0.0.1:9"}
@@ -31,7 +31,7 @@ def floor() -> Iterator[Stack]:
         stack.discard()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crowd(floor: Stack) -> Iterator[People]:
     """Makes people there."""
     made = People(floor.info)
@@ -39,7 +39,7 @@ def crowd(floor: Stack) -> Iterator[People]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def own_space() -> Iterator[OwnSpace]:
     """The Space of the web processes, running or not."""
     made = OwnSpace()
@@ -64,7 +64,7 @@ def absent_space(own_space: OwnSpace) -> OwnSpace:
     return own_space
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(own_space: OwnSpace) -> dict[str, str]:
     """What web processes and workers are told."""
     return {
@@ -73,7 +73,7 @@ def environment(own_space: OwnSpace) -> dict[str, str]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web(floor: Stack, environment: dict[str, str]) -> Iterator[Web]:
     """A web process that has patience."""
     made = Web(floor, "patient", **environment)
@@ -81,7 +81,7 @@ def web(floor: Stack, environment: dict[str, str]) -> Iterator[Web]:
     made.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hasty_web(floor: Stack, environment: dict[str, str]) -> Iterator[Web]:
     """Another one, that waits 4 s for a Space."""
     made = Web(floor, "hasty", **environment | {"GENERATION_DEADLINE_SECONDS": "4"})

@@ -47,7 +47,7 @@ def chatter(stack: Stack) -> Iterator[Callable[..., Chatter]]:
         one.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sql(stack: Stack) -> Iterator[Callable[..., list[Any]]]:
     """Runs a statement as the database's owner."""
     if not stack.info["database_url"]:
@@ -64,7 +64,7 @@ def sql(stack: Stack) -> Iterator[Callable[..., list[Any]]]:
 Reads = Callable[..., list[str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reads(stack: Stack, sql: Callable[..., list[Any]]) -> Reads:
     """`reads(person, (title, text, url), …)`: articles of a source of theirs, found from now on; returns their ids."""
 
@@ -133,9 +133,12 @@ def free_port() -> int:
     return port
 
 
-@pytest.fixture(scope="session")
-def space_process(stack: Stack) -> SpaceProcess:
-    return SpaceProcess(stack, free_port())
+@pytest.fixture(scope="package")
+def space_process(stack: Stack) -> Iterator[SpaceProcess]:
+    one = SpaceProcess(stack, free_port())
+    yield one
+    if one.child:
+        stack.processes.stop([one.child])
 
 
 @pytest.fixture
@@ -187,7 +190,7 @@ class Web:
             return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web_process(stack: Stack, space_process: SpaceProcess) -> Iterator[Web]:
     one = Web(stack, free_port(), space_process.url)
     yield one
@@ -240,7 +243,7 @@ class Said:
         until(lambda: self.answer.text, "the first text", SECONDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def supabase(stack: Stack) -> Iterator[Supabase]:
     one = Supabase(
         stack.info["supabase_url"], stack.info["publishable_key"], stack.info["secret_key"]
@@ -249,7 +252,7 @@ def supabase(stack: Stack) -> Iterator[Supabase]:
     one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def talk_with(supabase: Supabase) -> Callable[..., Talk]:
     """`talk_with(url)`: a mentor that speaks through the Gradio app there."""
 
@@ -277,12 +280,13 @@ class Obedient:
         httpx.delete(f"{self.url}/_received", timeout=30).raise_for_status()
 
 
-@pytest.fixture(scope="session")
-def obedient(stack: Stack) -> Obedient:
+@pytest.fixture(scope="package")
+def obedient(stack: Stack) -> Iterator[Obedient]:
     command = [sys.executable, "-m", "tests.mentor.obedient_space"]
     env = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"}
     child = stack.processes.start("space-obedient", command, env=env, cwd=stack.state)
-    return Obedient(str(child.wait_ready(120)["ready"]))
+    yield Obedient(str(child.wait_ready(120)["ready"]))
+    stack.processes.stop([child])
 
 
 def failed(call: Callable[[], Any], kind: type[LinError]) -> str:

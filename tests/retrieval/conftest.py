@@ -22,7 +22,7 @@ from .readers import Database, Reader
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quiet_stack() -> Iterator[Stack]:
     """Postgres and its gateway."""
     stack = Stack(
@@ -38,14 +38,14 @@ def quiet_stack() -> Iterator[Stack]:
         stack.discard()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(quiet_stack: Stack) -> Iterator[Database]:
     """The database as its owner, each statement a transaction."""
     with psycopg.connect(quiet_stack.info["database_url"], autocommit=True) as connection:
         yield connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def supabase(quiet_stack: Stack) -> Iterator[Supabase]:
     """The product's own access to it."""
     info = quiet_stack.info
@@ -54,7 +54,7 @@ def supabase(quiet_stack: Stack) -> Iterator[Supabase]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def crowd(quiet_stack: Stack) -> Iterator[People]:
     """Makes people there."""
     made = People(quiet_stack.info)
@@ -62,7 +62,7 @@ def crowd(quiet_stack: Stack) -> Iterator[People]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_reader(
     quiet_stack: Stack, database: Database, supabase: Supabase, crowd: People
 ) -> Callable[[], Reader]:
@@ -95,7 +95,7 @@ def other(make_reader: Callable[[], Reader]) -> Reader:
     return make_reader()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def indexer(supabase: Supabase) -> Indexer:
     """The worker's, without the worker."""
     return Indexer(supabase.service.passages, detect_language, threading.Event())

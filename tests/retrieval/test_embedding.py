@@ -165,9 +165,9 @@ def test_a_model_that_refuses_everything_marks_nothing(
 
 def test_two_workers_do_not_embed_the_same(sea: Reader, supabase: Supabase) -> None:
     passages = supabase.service.passages
-    first = passages.claim_unembedded("test/two", 100, 300)
+    first = passages.claim_unembedded("test/two", 1_000, 300)  # more than other tests left
     assert {"Harbour", "Bread"} <= {one.title for one in first}
-    assert passages.claim_unembedded("test/two", 100, 300) == []
+    assert passages.claim_unembedded("test/two", 1_000, 300) == []
 
 
 @pytest.mark.parametrize("error", [SpaceUnavailable("asleep"), SpaceFailed("broken"), SpaceAnswerUnusable("odd")])  # fmt: skip

@@ -17,7 +17,7 @@ from .owners import Database, Owner
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quiet_stack() -> Iterator[Stack]:
     """Postgres and its gateway."""
     stack = Stack(
@@ -33,7 +33,7 @@ def quiet_stack() -> Iterator[Stack]:
         stack.discard()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def connect(quiet_stack: Stack) -> Callable[[], Database]:
     """`connect()`: one more connection as the database's owner, each statement a transaction."""
 
@@ -43,7 +43,7 @@ def connect(quiet_stack: Stack) -> Callable[[], Database]:
     return connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(connect: Callable[[], Database]) -> Iterator[psycopg.Connection[Any]]:
     """The connection most tests share."""
     with connect() as connection:

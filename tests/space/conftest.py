@@ -82,7 +82,7 @@ class LocalSpace:
             self._errors.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def busy_port() -> Iterator[int]:
     """A port that is taken when the Space looks for one."""
     with socket.socket() as busy:
@@ -91,7 +91,7 @@ def busy_port() -> Iterator[int]:
         yield busy.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def connections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file where the running Space notes every name looked up and every connection that leaves this machine."""
     folder = tmp_path_factory.mktemp("watched")
@@ -112,7 +112,7 @@ def connections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return notes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(connections: Path, busy_port: int) -> Iterator[LocalSpace]:
     space = LocalSpace(busy_port, extra_path=str(connections.parent))
     yield space
@@ -126,7 +126,7 @@ def space(running: LocalSpace) -> LocalSpace:
     return running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def connected(running: LocalSpace) -> Any:
     """Gradio's own client of the running Space, which the test before may have left asleep."""
     from gradio_client import Client

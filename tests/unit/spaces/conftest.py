@@ -87,7 +87,7 @@ def title() -> str:
     return uuid.uuid4().hex
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A proxy of `gradio_apps.Apps`."""
     import gradio_client  # noqa: F401  # takes seconds on a busy machine, which no test's deadline has

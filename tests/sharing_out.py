@@ -1,0 +1,35 @@
+"""How a run of the suite is shared out among its processes (pytest-xdist): in whole files, or in whole folders where these
+start processes that all their tests use, so that each is started once and ends with its folder."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+# What takes longest begins first, so that the processes of a run end at about the same time.
+LONGEST_FIRST = (
+    "faults", "promises", "mentor", "generate", "unit/spaces", "engine", "stack", "space", "retrieval", "slots", "models",
+    "voice", "account", "api", "contracts",
+)  # fmt: skip
+WHOLE = ("engine", "generate", "mentor", "models", "retrieval", "slots", "space", "unit/spaces")
+
+
+def part_of(nodeid: str) -> str:
+    """The part of the suite that a test belongs to: its file, or its folder."""
+    file = PurePosixPath(nodeid.partition("::")[0])
+    folder = str(file.parent).removeprefix("tests/")
+    return folder if folder in WHOLE else str(file)
+
+
+def turn_of(nodeid: str) -> int:
+    """When it begins: the longest folders come first, all others last."""
+    folder = str(PurePosixPath(nodeid.partition("::")[0]).parent).removeprefix("tests/")
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+class InParts(LoadScopeScheduling):  # type: ignore[misc] # xdist's schedulers are untyped here
+    """Gives each process a part at a time, in the order of the collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return part_of(nodeid)
