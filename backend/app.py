@@ -1,4 +1,4 @@
-"""The Flask application: blueprints, error handlers, CORS, request ids. Nothing else."""
+"""The Flask application: blueprints, error handlers, CORS, limits, request ids. Nothing else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flask import Response, g, make_response, redirect, request
 from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import logs, problems
 from .api import (
@@ -23,6 +24,7 @@ from .api import (
     generations,
     health,
     insights,
+    limits,
     media,
     metrics,
     platforms,
@@ -33,6 +35,7 @@ from .api import (
 )
 from .problems import ProblemBody
 from .services import Services
+from .settings import Settings, SettingsError
 
 MAX_BODY_BYTES = 1_000_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -59,7 +62,7 @@ class _Lin(OpenAPI):
 
 
 def create_app(services: Services) -> OpenAPI:
-    """The application, wired to these services."""
+    """The application, wired to these services. Raises SettingsError when the storage of the limits does not answer."""
     app = _Lin(
         "lin",
         info=Info(
@@ -77,6 +80,7 @@ def create_app(services: Services) -> OpenAPI:
     app.json = _Json(app)
     _number_requests(app)
     problems.register(app)
+    _limit_requests(app, services.settings)
     access.register(app, services.authenticator)
     for blueprint in (
         platforms.api,
@@ -108,7 +112,14 @@ def create_app(services: Services) -> OpenAPI:
             "X-Request-ID",
             "Last-Event-ID",
         ],
-        expose_headers=["X-Request-ID", "Preference-Applied", "Idempotent-Replayed", "Retry-After"],
+        expose_headers=[
+            "X-Request-ID",
+            "Preference-Applied",
+            "Idempotent-Replayed",
+            "Retry-After",
+            "RateLimit",
+            "RateLimit-Policy",
+        ],
         max_age=600,
     )
 
@@ -123,6 +134,32 @@ def create_app(services: Services) -> OpenAPI:
         return redirect("/docs/swagger")  # type: ignore[return-value] # werkzeug's Response, which Flask takes as it is
 
     return app
+
+
+def _limit_requests(app: OpenAPI, settings: Settings) -> None:
+    """Count callers by the address that the nearest `trusted_proxies` proxies vouch for. Nothing else that a proxy says is
+    believed: our own addresses come from PUBLIC_URL."""
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # as Flask's documentation has it
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
+        )
+    rules = limits.Rules(
+        user=settings.rate_limit_user,
+        address=settings.rate_limit_address,
+        kinds={
+            "connect": settings.rate_limit_connect,
+            "generate": settings.rate_limit_generate,
+            "chat": settings.rate_limit_chat,
+            "speak": settings.rate_limit_speak,
+        },
+        storage_url=settings.rate_limit_storage_url.get_secret_value(),
+    )
+    try:
+        limits.register(app, rules)
+    except limits.StorageUnusableError as error:
+        raise SettingsError(
+            f"Lin cannot start:\n  RATE_LIMIT_STORAGE_URL: {error}\nSee .env.example."
+        ) from None
 
 
 def _number_requests(app: OpenAPI) -> None:

@@ -14,3 +14,9 @@ keepalive = 20
 accesslog = None  # the application logs requests itself, with their ids
 # gunicorn's control socket has one path per user: two servers on one machine would share it
 control_socket_disable = True
+# Whom to believe about addresses is TRUSTED_PROXIES' to say, in one place: gunicorn believes nobody.
+forwarded_allow_ips = ""
+# What a request may have before its body: a token is at most 8,000 characters, an address as much as Nginx's own buffers take.
+limit_request_line = 8190
+limit_request_field_size = 8190
+limit_request_fields = 100

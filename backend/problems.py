@@ -58,10 +58,10 @@ _TOLD = {
     403: ("The caller may not do this, or has not confirmed their address", "Confirm your e-mail address first; the link is in your mailbox."),
     404: ("There is no such thing, or it is not the caller's", "There is no such thing."),
     409: ("Its state, or another request, does not allow this", "A request with this Idempotency-Key is still running."),
-    413: ("More bytes than this route takes", "The data value transmitted exceeds the capacity limit."),
+    413: ("More bytes than this route takes", "The body is too large; at most 1,000,000 bytes are read."),
     416: ("The range is not in the file", "The requested range is not satisfiable"),
     422: ("What was sent cannot be used; `errors` names the fields", "The request cannot be used; look at redirect_to."),
-    429: ("More than allowed; wait", "You follow too many answers at once; close a page that does."),
+    429: ("More than allowed; wait", "Too many requests: 600 a minute are allowed. Try again in 31 s."),
     502: ("The Space failed, or answered with something that cannot be used", "The Space reported an error."),
     503: ("A part that Lin depends on does not answer; try again", "The database does not answer; try again in a moment."),
     504: ("The Space did not finish in time", "The Space did not answer within 180 s."),
@@ -173,9 +173,10 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
+        said = error.description or ""
         if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             _read_off(request.environ)
-        answer = problem(error.code or 500, error.description or "")
+        answer = problem(error.code or 500, said)
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):
                 answer.headers[name] = value

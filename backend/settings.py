@@ -79,6 +79,16 @@ class Settings(BaseSettings):
     hugging_key: SecretStr | None = None
     generation_deadline_seconds: float = Field(default=180, ge=1, le=1800)
 
+    trusted_proxies: int = Field(default=0, ge=0, le=8)
+    rate_limit_storage_url: SecretStr = SecretStr("memory://")
+    # requests a minute
+    rate_limit_user: int = Field(default=600, ge=1)
+    rate_limit_address: int = Field(default=300, ge=1)
+    rate_limit_connect: int = Field(default=30, ge=1)
+    rate_limit_generate: int = Field(default=20, ge=1)
+    rate_limit_chat: int = Field(default=30, ge=1)
+    rate_limit_speak: int = Field(default=30, ge=1)
+
     worker_threads: int = Field(default=16, ge=1, le=256)
     publish_lease_seconds: int = Field(default=60, ge=2, le=600)
     platform_timeout_seconds: float = Field(default=30, ge=1, le=300)
@@ -134,6 +144,13 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be an http(s) URL without a query")
         return value.rstrip("/")
+
+    @field_validator("rate_limit_storage_url")
+    @classmethod
+    def _check_storage(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("memory://", "redis://", "rediss://")):
+            raise ValueError("must be memory://, redis://… or rediss://…")
+        return value
 
     @model_validator(mode="after")
     def _check_together(self) -> Settings:

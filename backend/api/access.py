@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, request
 
 from ..auth import Authenticator, CurrentUser
+from ..core.errors import LinError
 from ..logs import bind
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -42,6 +43,27 @@ def current_user() -> CurrentUser:
     return user
 
 
+def caller() -> CurrentUser | None:
+    """Whose token this request carries, whatever the view; None without one that can be verified now."""
+    try:
+        return _verified(current_app.extensions["lin"].authenticator)
+    except LinError:
+        return None
+
+
+def _verified(authenticator: Authenticator) -> CurrentUser:
+    """Checked once a request, because signatures cost. Raises Unauthorized, Unavailable."""
+    if "verified" not in g:
+        try:
+            g.verified = authenticator.user(request.headers.get("Authorization"))
+        except LinError as error:
+            g.verified = error
+    if isinstance(g.verified, LinError):
+        raise g.verified
+    user: CurrentUser = g.verified
+    return user
+
+
 def register(app: Flask, authenticator: Authenticator) -> None:
     """Check every request by the mark of its view."""
 
@@ -54,7 +76,7 @@ def register(app: Flask, authenticator: Authenticator) -> None:
         access = getattr(current_app.view_functions[request.endpoint], "access", "live_session")
         if access == "open":
             return
-        g.user = authenticator.user(request.headers.get("Authorization"))
+        g.user = _verified(authenticator)
         bind(user_id=g.user.id)
         if access == "live_session":
             authenticator.require_live_session(g.user)

@@ -19,6 +19,7 @@ from .access import NEEDS_TOKEN, current_user, live_session, signed_in
 from .documenting import takes
 from .fields import Id
 from .idempotency import idempotent, takes_key
+from .limits import limited
 from .long_answers import long_answer
 
 api = APIBlueprint(
@@ -117,6 +118,7 @@ class PostAnswer(Model):
     "repeated Idempotency-Key.",
 )  # fmt: skip
 @live_session
+@limited("chat")
 @takes_key
 @_LAST_EVENT_ID
 @long_answer

@@ -25,6 +25,11 @@ _ON_STATUS: dict[str, tuple[str, str, Any]] = {
     "503": ("Retry-After", "Seconds to wait", 5),
 }  # fmt: skip
 _ALWAYS_THERE = {("401", "WWW-Authenticate"), ("503", "Retry-After")}
+# headers of every answer that was counted
+_COUNTED = {
+    "RateLimit-Policy": ("What the caller may do in a window of w seconds", '"user";q=600;w=60, "generate";q=20;w=60'),
+    "RateLimit": ("What is left of it (r), and for how many seconds (t)", '"user";r=598;t=31, "generate";r=19;t=31'),
+}  # fmt: skip
 # headers of answers that went well, by the header of the request that they answer
 _IN_RETURN = {
     "Idempotency-Key": ("Idempotent-Replayed", "`true` when this is the first answer, told again", "true"),
@@ -69,6 +74,9 @@ def _complete(operation: dict[str, Any], view: Any, schemas: Mapping[str, Any]) 
     if parameters:
         operation["parameters"] = parameters
     answers = operation["responses"]
+    counted = getattr(view, "limit", None) != "none"
+    if counted:
+        answers.setdefault("429", refused(429)[429])
     if getattr(view, "access", None) == "open":
         operation["security"] = [{}]
         for status in ("401", "403"):
@@ -79,6 +87,9 @@ def _complete(operation: dict[str, Any], view: Any, schemas: Mapping[str, Any]) 
         _give_example(content, schemas)
     for status, answer in answers.items():
         _give_headers(status, answer, [one["name"] for one in read])
+        if counted:
+            told = {name: _header(*said) for name, said in _COUNTED.items()}
+            answer["headers"] |= told
 
 
 def _refuse_input(operation: dict[str, Any], parameters: set[str]) -> None:

@@ -17,6 +17,7 @@ from .documenting import takes
 from .fields import Id, Moment
 from .generation_events import ENDED, follow, last_seen
 from .idempotency import idempotent
+from .limits import limited
 from .long_answers import long_answer
 
 api = APIBlueprint(
@@ -192,6 +193,7 @@ def _user() -> Any:
 @api.post("/generate", responses={202: GenerateAnswer, **refused(404, 409)}, summary="Queue a draft",
     description="Of an article, an address, a topic or a draft that is to change. It goes on whether anybody follows or not.")  # fmt: skip
 @live_session
+@limited("generate")
 @idempotent
 def generate(body: GenerateBody) -> tuple[dict[str, str], int]:
     generation_id = _user().request_generation(body.model_dump(exclude_none=True))

@@ -14,6 +14,7 @@ from ..core.publishing import utc_now
 from ..core.versions import version_ends
 from ..described import Model
 from .access import open_to_all
+from .limits import unlimited
 
 api = APIBlueprint("health", __name__, url_prefix="/health", abp_tags=[Tag(name="Health")])
 
@@ -42,12 +43,14 @@ class Ready(Model):
 
 @api.get("/live", responses={200: Live}, summary="The process answers")
 @open_to_all
+@unlimited
 def live() -> dict[str, str]:
     return {"status": "live"}
 
 
 @api.get("/ready", responses={200: Ready, 503: Ready}, summary="Posts go out")
 @open_to_all
+@unlimited
 def ready() -> Response:
     parts = _parts()
     is_ready = not any(parts.values())

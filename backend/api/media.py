@@ -13,6 +13,7 @@ from ..described import Model
 from ..problems import refused
 from .access import open_to_all
 from .documenting import takes
+from .limits import unlimited
 
 api = APIBlueprint("media", __name__, url_prefix="/media", abp_tags=[Tag(name="Media")], abp_responses=refused(404, 416, 429, 503))  # fmt: skip
 
@@ -38,6 +39,7 @@ class MediaPath(Model):
     },
 )
 @open_to_all
+@unlimited
 @takes("Range", "Which bytes to send (RFC 9110)", "bytes=0-1023")
 def fetch(path: MediaPath) -> Response:
     lin = current_app.extensions["lin"]

@@ -16,6 +16,7 @@ from ..core.platform_contract import Platform
 from ..core.publishing import utc_now
 from ..core.versions import version_ends
 from .access import open_to_all
+from .limits import unlimited
 
 api = APIBlueprint("metrics", __name__, abp_tags=[Tag(name="Health")])
 
@@ -72,6 +73,7 @@ class QueueCollector(Collector):
     responses={200: {"description": "The figures, in Prometheus' text format",
                      "content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
 @open_to_all
+@unlimited
 def metrics() -> Response:
     lin = current_app.extensions["lin"]
     registry = CollectorRegistry(auto_describe=False)

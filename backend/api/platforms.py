@@ -14,6 +14,7 @@ from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, open_to_all, signed_in
 from .documenting import takes
 from .fields import Id, Moment
+from .limits import limited
 
 api = APIBlueprint(
     "platforms",
@@ -111,6 +112,7 @@ def _options(platform: Any) -> dict[str, Any]:
     description="Sets a cookie: the browser that begins has to be the one that ends it (`credentials: 'include'`).",
 )  # fmt: skip
 @live_session
+@limited("connect")
 def connect(body: ConnectBody) -> Response:
     lin = current_app.extensions["lin"]
     started = lin.connector.start(body.platform, current_user().id, body.redirect_to, utc_now())
@@ -143,6 +145,7 @@ def connect(body: ConnectBody) -> Response:
     "only in the browser that began.",
 )
 @open_to_all
+@limited("connect")
 @takes("state", "As Lin gave it to the platform", "k3J9…", place="query", maxLength=4000)
 @takes("code", "The platform's consent", "AQT…", place="query", maxLength=4000)
 @takes("error", "Why there is none", "user_cancelled_login", place="query", maxLength=4000)
@@ -164,6 +167,7 @@ def callback(path: PlatformPath) -> Response:
     description="Its tokens are revoked at the platform, as far as that answers, and forgotten.",
 )  # fmt: skip
 @live_session
+@limited("connect")
 def disconnect(path: AccountPath) -> tuple[str, int]:
     lin = current_app.extensions["lin"]
     user = current_user()
@@ -185,6 +189,7 @@ class Choices(Model):
     summary="What the platform lets this account choose, asked now",
 )
 @signed_in
+@limited("connect")
 def choices(path: AccountPath) -> dict[str, Any]:
     lin = current_app.extensions["lin"]
     return {"choices": dict(lin.follow_ups.choices(path.account_id, current_user().id))}

@@ -13,6 +13,7 @@ from ..described import Model
 from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session
 from .fields import Id, Moment
+from .limits import limited
 
 api = APIBlueprint(
     "speech",
@@ -66,6 +67,7 @@ class SpeakAnswer(Model):
     "once; asked for again, the answer comes from the caller's media.",
 )  # fmt: skip
 @live_session
+@limited("speak")
 def speak(body: SpeakBody) -> dict[str, Any]:
     lin = current_app.extensions["lin"]
     caller = current_user()

@@ -77,6 +77,14 @@ def test_nothing_but_nginx_on_the_same_machine_reaches_them() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_nginx_is_the_one_proxy_whose_word_on_addresses_counts() -> None:
+    services = compose()["services"]
+    assert [services[name]["environment"]["TRUSTED_PROXIES"] for name in ("web", "web-2")] == ["1", "1"]  # fmt: skip
+    assert "TRUSTED_PROXIES=1" in unit(UNITS[0])["Environment"].split()
+    # the file of settings comes after a unit's own word
+    assert "TRUSTED_PROXIES" not in re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)  # fmt: skip
+
+
 def test_redis_comes_only_when_it_is_asked_for() -> None:
     services = compose()["services"]
     assert [name for name, service in services.items() if service.get("profiles")] == ["redis"]

@@ -20,6 +20,7 @@ from backend.settings import Settings
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 ISSUER = "https://project.example/auth/v1"
 FRONTEND = "https://app.example"
+PERSON = "6f8f6f6e-0000-4000-8000-000000000001"
 
 
 @dataclass(frozen=True)
@@ -42,24 +43,26 @@ def private_key() -> ec.EllipticCurvePrivateKey:
 
 @pytest.fixture
 def application(private_key: ec.EllipticCurvePrivateKey) -> Application:
-    return _application(private_key)
+    return build_application(private_key)
 
 
 @pytest.fixture(scope="session")
 def document(private_key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
     """What /openapi.json says; nobody changes it."""
-    answer = _application(private_key).client.get("/openapi.json")
+    answer = build_application(private_key).client.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.content_type == "application/json"
     found: dict[str, Any] = answer.get_json()
     return found
 
 
-def _application(private_key: ec.EllipticCurvePrivateKey) -> Application:
-    settings = Settings(
-        app_env="development", supabase_url="http://127.0.0.1:9", supabase_key="k", supabase_secret_key="s",
-        public_url="https://api.example", frontend_origins=FRONTEND, token_keys=KEY, platform_sandbox_url="http://127.0.0.1:9",
-    )  # type: ignore[arg-type]  # fmt: skip
+def build_application(private_key: ec.EllipticCurvePrivateKey, **changed: Any) -> Application:
+    """The application with these settings beside the least that it needs."""
+    least = {
+        "app_env": "development", "supabase_url": "http://127.0.0.1:9", "supabase_key": "k", "supabase_secret_key": "s",
+        "public_url": "https://api.example", "frontend_origins": FRONTEND, "token_keys": KEY, "platform_sandbox_url": "http://127.0.0.1:9",
+    }  # fmt: skip
+    settings = Settings(**(least | changed))
     public: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(
         private_key.public_key(), as_dict=True
     )
@@ -68,9 +71,13 @@ def _application(private_key: ec.EllipticCurvePrivateKey) -> Application:
         keys, issuer=ISSUER, legacy_secret=None, session_check=lambda _: True
     )
     app = create_app(replace(build(settings), authenticator=authenticator))
+    return Application(app, app.test_client(), token_of(private_key, PERSON))
+
+
+def token_of(private_key: ec.EllipticCurvePrivateKey, person: str) -> str:
+    """A token that such an application accepts."""
     claims = {
-        "sub": "6f8f6f6e-0000-4000-8000-000000000001", "role": "authenticated", "aud": "authenticated", "iss": ISSUER,
+        "sub": person, "role": "authenticated", "aud": "authenticated", "iss": ISSUER,
         "session_id": "5e551011-0000-4000-8000-000000000001", "exp": int(time.time()) + 600,
     }  # fmt: skip
-    token = jwt.encode(claims, private_key, algorithm="ES256", headers={"kid": "one"})
-    return Application(app, app.test_client(), token)
+    return jwt.encode(claims, private_key, algorithm="ES256", headers={"kid": "one"})

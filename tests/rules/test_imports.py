@@ -147,6 +147,7 @@ def places(modules: set[str]) -> set[str]:
         (("supabase", "postgrest", "storage3", "supabase_auth", "realtime"), {"store"}),
         (("gradio_client",), {"spaces"}),
         (("flask", "flask_openapi3", "flask_cors", "werkzeug"), {"api", "app", "auth", "problems", "wsgi"}),
+        (("flask_limiter", "limits", "redis", "secure"), {"api"}),
         (("apscheduler",), {"worker"}),
         (("joserfc",), {"sealing"}),
         (("jwt",), {"auth"}),

@@ -10,6 +10,9 @@ from .errors import StackError
 from .secrets import Secrets
 
 LINKEDIN_VERSION = "202609"
+# tests, benches and demo are hundreds of people at one address; limits are tested where they are set
+NO_RATE_LIMIT = "1000000"
+RATE_LIMITS = ("USER", "ADDRESS", "CONNECT", "GENERATE", "CHAT", "SPEAK")
 MAIL_FROM = "Lin <no-reply@lin.localhost>"
 
 
@@ -92,6 +95,7 @@ def backend_environment(
         "TIKTOK_PULL_PREFIX": f"{environ.get('PUBLIC_URL', api_url).rstrip('/')}/media/",
         "MAIL_FROM": MAIL_FROM,
         "LOG_LEVEL": "INFO",
+        **{f"RATE_LIMIT_{name}": NO_RATE_LIMIT for name in RATE_LIMITS},
         "SPOOL_DIRECTORY": spool_directory,
     }
     fixed = {
