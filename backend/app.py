@@ -7,10 +7,11 @@ import secrets
 import time
 from typing import Any
 
-from flask import Response, g, make_response, redirect, request
+from flask import Request, Response, g, make_response, redirect, request
 from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from flask_openapi3 import Info, OpenAPI
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import logs, problems
@@ -22,6 +23,7 @@ from .api import (
     chat_sessions,
     documenting,
     generations,
+    headers,
     health,
     insights,
     limits,
@@ -61,6 +63,17 @@ class _Lin(OpenAPI):
         documenting.complete(self)
 
 
+class _Request(Request):
+    """A body without a length that goes on after the limit is refused; Werkzeug's own stream ends there as if it were all."""
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        data = super().get_data(*args, **kwargs)
+        limit = self.max_content_length
+        if limit is not None and len(data) >= limit and self.input_stream.read(1):
+            raise RequestEntityTooLarge
+        return data
+
+
 def create_app(services: Services) -> OpenAPI:
     """The application, wired to these services. Raises SettingsError when the storage of the limits does not answer."""
     app = _Lin(
@@ -78,8 +91,10 @@ def create_app(services: Services) -> OpenAPI:
     app.extensions["lin"] = services
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json = _Json(app)
+    app.request_class = _Request
     _number_requests(app)
     problems.register(app)
+    headers.register(app, https=services.settings.public_url.startswith("https://"))
     _limit_requests(app, services.settings)
     access.register(app, services.authenticator)
     for blueprint in (
@@ -102,7 +117,8 @@ def create_app(services: Services) -> OpenAPI:
     CORS(
         app,
         resources=r"/api/*",
-        origins=list(services.settings.frontend_origins),
+        # patterns of our own: of a string, Flask-CORS guesses whether it is one
+        origins=[re.compile(rf"{re.escape(one)}\Z") for one in services.settings.frontend_origins],
         supports_credentials=True,
         allow_headers=[
             "Authorization",
@@ -176,7 +192,6 @@ def _number_requests(app: OpenAPI) -> None:
     @app.after_request
     def answer(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id", "")
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
         app.logger.info(
             "request",
             extra={

@@ -176,6 +176,7 @@ def register(app: Flask) -> None:
         said = error.description or ""
         if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             _read_off(request.environ)
+            said = f"The body is too large; at most {request.max_content_length:,} bytes are read."
         answer = problem(error.code or 500, said)
         for name, value in error.get_headers():
             if name.lower() in ("allow", "retry-after"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -28,6 +29,10 @@ class SettingsError(Exception):
     """The environment cannot be used; the message lists every variable and what is wrong with it."""
 
 
+# a name or an IPv4 address, or an IPv6 address, and a port
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
 def _split(value: Any) -> Any:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip())
@@ -43,6 +48,10 @@ def _origin(number: int, url: str) -> str:
         raise ValueError(f"entry {number} is not an http(s) origin such as https://app.example.org")
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"entry {number} must be an origin only: scheme, host and port")
+    if not _HOST.fullmatch(parts.netloc):
+        raise ValueError(
+            f"entry {number} must name one host as browsers send it: without * (each frontend is an entry), in ASCII"
+        )
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 

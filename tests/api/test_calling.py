@@ -187,6 +187,14 @@ def test_a_body_above_a_megabyte_is_refused(reader: Browser) -> None:
     assert reader.call("GET", "/api/platforms").status_code == 200
 
 
+def test_a_body_without_a_length_is_refused_where_it_becomes_too_long(reader: Browser) -> None:
+    pieces = (b"a" * 100_000 for _ in range(11))
+    sent = {"Content-Type": "application/json"}
+    answer = reader.call("POST", "/api/generate", data=pieces, headers=sent)
+    assert "at most 1,000,000 bytes" in problem(answer, 413)["detail"]
+    assert reader.call("GET", "/api/platforms").status_code == 200
+
+
 @pytest.mark.parametrize(
     "data",
     [b"{", b"[]", b"\xff\xfe", b'{"topic": "a"', b"[" * 100_000],

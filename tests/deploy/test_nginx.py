@@ -135,6 +135,15 @@ def test_where_a_request_came_from_cannot_be_claimed(server: list[dict[str, Any]
     assert [block for block in places if all_of(block, "proxy_set_header")] == []
 
 
+def test_browsers_are_told_once_to_use_tls(server: list[dict[str, Any]]) -> None:
+    (told,) = [args for args in all_of(server, "add_header") if args[0] == "Strict-Transport-Security"]  # fmt: skip
+    assert "always" in told
+    assert all_of(server, "proxy_hide_header") == [["Strict-Transport-Security"]]
+    # a location with a header of its own would lose it
+    places = [one["block"] for one in server if one["directive"] == "location"]
+    assert [block for block in places if all_of(block, "add_header") or all_of(block, "proxy_hide_header")] == []  # fmt: skip
+
+
 def test_only_tls_is_spoken(http: list[dict[str, Any]], server: list[dict[str, Any]]) -> None:
     assert one_of(server, "ssl_protocols") == ["TLSv1.2", "TLSv1.3"]
     plain = next(

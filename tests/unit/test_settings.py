@@ -81,6 +81,8 @@ REFUSED = {
     "origin with a password": ({"FRONTEND_ORIGINS": "https://me:hunter2hunter2@a.org"}, "FRONTEND_ORIGINS: entry 1 must be an origin only"),
     "no origin": ({"FRONTEND_ORIGINS": " , "}, "FRONTEND_ORIGINS: at least one origin is needed"),
     "any origin": ({"FRONTEND_ORIGINS": "*"}, "FRONTEND_ORIGINS: entry 1 is not an http(s) origin"),
+    "origins by pattern": ({"FRONTEND_ORIGINS": "https://a.org,https://*.example.org"}, "FRONTEND_ORIGINS: entry 2 must name one host as browsers send it"),
+    "origin that is a pattern": ({"FRONTEND_ORIGINS": "https://app(.example.org"}, "FRONTEND_ORIGINS: entry 1 must name one host"),
     "limits in an odd place": ({"RATE_LIMIT_STORAGE_URL": "memcached://:hunter2hunter2@a"}, "RATE_LIMIT_STORAGE_URL: must be memory://, redis://"),
     "a limit that lets nobody in": ({"RATE_LIMIT_CHAT": "0"}, "RATE_LIMIT_CHAT: Input should be greater than or equal to 1"),
     "too many proxies": ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES: Input should be a valid integer"),
