@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .jobs import (
+    add_up_counts,
     check_media,
     embed_passages,
     end_lost_answers,
@@ -131,5 +132,6 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             10,
             "who leaves during a send is gone seconds after it, and waits for no dead process",
         ),
+        Job(add_up_counts.run, 15, "a scrape reads the events since, a few thousand at most"),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )

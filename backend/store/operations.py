@@ -56,6 +56,15 @@ class Operations:
         health: dict[str, Any] = readable(dict, self._calls.rpc("system_health"))
         return health
 
+    def counters(self) -> dict[str, Any]:
+        """Every counter since the installation began, and the bounds of the histograms (see the database function)."""
+        told: dict[str, Any] = readable(dict, self._calls.rpc("counters"))
+        return told
+
+    def add_up_counts(self) -> int:
+        """Add up what was counted; returns how many events."""
+        return int(self._calls.rpc("add_up_counts"))
+
     def open_occurrences(self) -> int:
         """Open the occurrences of the coming 14 days; returns how many are new, 0 when all are open."""
         return int(self._calls.rpc("open_occurrences"))

@@ -584,6 +584,9 @@ isOneToOne: false
             "account_to_ask":
 { Args: { "account": string,"owner": string }; Returns: Json
                            },
+"add_up_counts":
+{ Args: Record<PropertyKey, never>; Returns: number
+                           },
 "approve_occurrence":
 { Args: { "occurrence": string }; Returns: {
               "account_id": string,
@@ -709,6 +712,9 @@ isOneToOne: false
                            },
 "consume_oauth_state":
 { Args: { "browser": string,"hash": string,"platform": string }; Returns: Json
+                           },
+"counters":
+{ Args: Record<PropertyKey, never>; Returns: Json
                            },
 "delete_account_rows":
 { Args: { "leaver": string,"take": number }; Returns: number

@@ -90,6 +90,7 @@ SERVICE = "service_role"
 
 FUNCTIONS = {
     "account_to_ask": SERVICE,
+    "add_up_counts": SERVICE,
     "approve_occurrence": USERS,
     "begin_account_deletion": SERVICE,
     "begin_chat_turn": USERS,
@@ -110,6 +111,7 @@ FUNCTIONS = {
     "claim_unread_documents": SERVICE,
     "claim_uploaded_media": SERVICE,
     "consume_oauth_state": SERVICE,
+    "counters": SERVICE,
     "delete_account_rows": SERVICE,
     "disconnect_account": SERVICE,
     "draft_from_message": USERS,
@@ -168,6 +170,8 @@ PRIVATE_FUNCTIONS = {
     "account_with_token": {SERVICE},
     "as_id": {USERS},
     "book_queued_posts": {SERVICE},
+    "bounds_of": {SERVICE},
+    "bucket_of": {SERVICE},
     "choose_heads": {SERVICE},
     "claimed_target": {SERVICE},
     "claimed_targets": {SERVICE},

@@ -214,6 +214,7 @@ class Recorder:
         ("watch_permissions", "accounts.watch_permissions"),
         ("open_occurrences", "operations.open_occurrences"),
         ("purge_expired", "operations.purge_expired"),
+        ("add_up_counts", "operations.add_up_counts"),
     ],
 )
 def test_each_job_does_its_one_thing(name: str, call: str) -> None:
