@@ -22,6 +22,7 @@ from .api import (
     chat,
     chat_sessions,
     documenting,
+    followed,
     generations,
     headers,
     health,
@@ -93,6 +94,8 @@ def create_app(services: Services) -> OpenAPI:
     app.json = _Json(app)
     app.request_class = _Request
     _number_requests(app)
+    followed.follow_requests(app)
+    metrics.register(app, services)
     problems.register(app)
     headers.register(app, https=services.settings.public_url.startswith("https://"))
     _limit_requests(app, services.settings)

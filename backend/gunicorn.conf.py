@@ -1,6 +1,11 @@
 """How gunicorn runs the web process. The bind address comes from the command line, the number of processes from
 gunicorn's own WEB_CONCURRENCY (1 by default)."""
 
+import os
+import shutil
+import tempfile
+from typing import Any
+
 # Threads: most requests wait for Supabase or a platform, and each followed answer or generation holds one. The mentor answers 64
 # at a time; the others are for everything else. They are made when they are needed: fifty answers at once, each with the threads
 # that ask the Space, make a process 11 MB larger (tests/bench/bench_first_token.py).
@@ -20,3 +25,19 @@ forwarded_allow_ips = ""
 limit_request_line = 8190
 limit_request_field_size = 8190
 limit_request_fields = 100
+
+
+_counted: list[str] = []
+
+
+def on_starting(server: Any) -> None:
+    """Several processes count their requests in files that they share, so that /metrics of any one tells of all."""
+    if server.cfg.workers > 1:
+        _counted.append(tempfile.mkdtemp(prefix="lin-metrics-"))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = _counted[0]
+
+
+def on_exit(_server: Any) -> None:
+    """The files go with the server."""
+    for directory in _counted:
+        shutil.rmtree(directory, ignore_errors=True)

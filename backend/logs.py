@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from .core.following import current_names
+
 # What must never be readable in a log, whoever wrote the line: bearer tokens, JWTs and JWEs, Supabase and Hugging Face
 # keys, passwords in URLs, and the values of query, form or JSON fields that carry credentials.
 _SECRETS = re.compile(
@@ -31,15 +33,15 @@ def scrub(text: str) -> str:
     return _SECRETS.sub(lambda m: f"{m['bearer'] or m['url'] or m['field'] or ''}[removed]", text)
 
 
-def _scrubbed(value: Any) -> Any:
+def scrubbed(value: Any) -> Any:
     """The value with every text in it scrubbed, as what JSON can hold."""
     match value:
         case None | bool() | int() | float():
             return value
         case dict():
-            return {scrub(str(key)): _scrubbed(one) for key, one in value.items()}
+            return {scrub(str(key)): scrubbed(one) for key, one in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_scrubbed(one) for one in value]
+            return [scrubbed(one) for one in value]
     return scrub(str(value))
 
 
@@ -47,7 +49,14 @@ def _scrub_event(
     _logger: Any, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     # names that begin with an underscore are structlog's own and never written
-    return {key: value if key.startswith("_") else _scrubbed(value) for key, value in event.items()}
+    return {key: value if key.startswith("_") else scrubbed(value) for key, value in event.items()}
+
+
+def _add_names(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Which post, target or job the line belongs to, unless it says so itself."""
+    return {**current_names(), **event}
 
 
 class UnhurriedHandler(logging.Handler):
@@ -105,13 +114,14 @@ def _lines_lost(count: int) -> logging.LogRecord:
     )  # fmt: skip
 
 
-def configure(level: str) -> None:
-    """Send every logger of the process through one JSON formatter."""
+def configure(level: str, *, readable: bool = False) -> None:
+    """Send every logger of the process through one formatter: JSON, or `readable` for a person at a terminal."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _add_names,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _scrub_event,
@@ -120,9 +130,9 @@ def configure(level: str) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if readable and sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
-    )
+    )  # fmt: skip
     handler = UnhurriedHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -142,6 +152,11 @@ def configure(level: str) -> None:
 def bind(**names: str) -> None:
     """Add names (request_id, user_id) to every line logged while this request is served."""
     structlog.contextvars.bind_contextvars(**names)
+
+
+def bound() -> dict[str, Any]:
+    """The names that a line logged now would carry."""
+    return {**structlog.contextvars.get_contextvars(), **current_names()}
 
 
 def clear() -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -297,8 +298,10 @@ def _background(generator: Generator) -> Callable[[str], None]:
         if not free.acquire(blocking=False):
             return
         try:
+            # with the context: its log lines name the request that asked for it
+            context = copy_context()
             threading.Thread(
-                target=work, args=(generation_id,), name="generate", daemon=True
+                target=context.run, args=(work, generation_id), name="generate", daemon=True
             ).start()
         except RuntimeError:
             # no thread to be had. It is queued already: an error would have its caller ask for it again

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     )
     source_interval_seconds: int = Field(default=1800, ge=1)
 
+    sentry_dsn: SecretStr | None = None
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_service_name: str = "lin"
+
     platform_sandbox_url: str | None = None
     fetch_private_origins: Origins = ()
 
@@ -139,7 +144,18 @@ class Settings(BaseSettings):
                 )
         return keys
 
-    @field_validator("supabase_url", "public_url", "platform_sandbox_url")
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _check_dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("http", "https") or not parts.username or not parts.path.strip("/").isdigit():  # fmt: skip
+                raise ValueError("is not a DSN such as https://key@errors.example.org/1")
+        return value
+
+    @field_validator(
+        "supabase_url", "public_url", "platform_sandbox_url", "otel_exporter_otlp_endpoint"
+    )
     @classmethod
     def _check_url(cls, value: str | None) -> str | None:
         if value is None:

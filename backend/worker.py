@@ -18,9 +18,11 @@ from typing import Protocol
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from .core import following
 from .core.errors import Unavailable
 from .core.publishing import utc_now
 from .logs import configure
+from .observing import observe
 from .services import WorkerServices, build_worker
 from .settings import SettingsError, load_settings
 from .spool import SpoolError
@@ -54,7 +56,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    configure(settings.log_level)
+    configure(settings.log_level, readable=settings.app_env == "development")
     # blocked before any thread exists, so that only the sigwait below ever takes them: a handler would run in the main
     # thread alone, which may sleep on while the kernel hands the signal to another thread
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -66,6 +68,7 @@ def main() -> int:
     except SpoolError as error:
         sys.stderr.write(f"Lin cannot start: {error}\n")
         return 2
+    observe(settings, "worker")
     table = jobs(settings)
     scheduler = BackgroundScheduler(
         # a thread for each job: a slow feed must not delay the heartbeat
@@ -164,13 +167,14 @@ def _guarded(
     def run() -> None:
         if services.stopping.is_set():
             return
-        try:
-            run_job()
-        except Unavailable as error:
-            log.warning("job put off", extra={"job": name, "error": str(error)})
-            put_off()
-        except Exception:
-            log.exception("job failed", extra={"job": name})
+        with following.step(f"job {name}", job=name):
+            try:
+                run_job()
+            except Unavailable as error:
+                log.warning("job put off", extra={"job": name, "error": str(error)})
+                put_off()
+            except Exception:
+                log.exception("job failed", extra={"job": name})
 
     return run
 

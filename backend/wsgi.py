@@ -8,6 +8,7 @@ from flask import Flask
 
 from .app import create_app
 from .logs import configure
+from .observing import observe
 from .services import build
 from .settings import SettingsError, load_settings
 
@@ -16,7 +17,8 @@ def create() -> Flask:
     """The application from the environment. Ends the process with a readable message when it cannot be used."""
     try:
         settings = load_settings()
-        configure(settings.log_level)
+        configure(settings.log_level, readable=settings.app_env == "development")
+        observe(settings, "web")
         return create_app(build(settings))
     except SettingsError as error:
         sys.exit(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from datetime import datetime
@@ -28,6 +29,8 @@ api = APIBlueprint(
     abp_security=NEEDS_TOKEN,
     abp_responses=REFUSALS,
 )
+
+log = logging.getLogger("lin.posts")
 
 LONGEST_WAIT_SECONDS = 60
 _POLL_SECONDS = 0.2
@@ -178,6 +181,8 @@ def publish(path: PostPath) -> Response:
     wait = _preferred_wait(request.headers.get("Prefer", ""))
     deadline = time.monotonic() + wait
     post = user.post(path.post_id)
+    # from this line on the ids of the targets lead through the logs of the workers
+    log.info("publishing asked for", extra={"post_id": post["id"], "target_ids": [target["id"] for target in post["post_targets"]]})  # fmt: skip
     while _is_going_on(post) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         post = user.post(path.post_id)

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
+from . import following
 from .clock import DatabaseClock
 from .hands import Hands
 from .preparing import Ready
@@ -174,7 +175,8 @@ class Dispatcher:
     def _guarded(self, target: ClaimedTarget, step: Callable[[], None]) -> None:
         """Should it fail in a way nobody foresaw, its lease runs out and is recovered."""
         try:
-            step()
+            with following.step("publish", **names_of(target)):
+                step()
         except Exception:
             log.exception("publishing ended unexpectedly; the lease will be recovered")
             self._release(target)
@@ -201,6 +203,14 @@ class Dispatcher:
                 log.warning("refilling is put off to the next poll", extra={"error": str(error)})
             finally:
                 self._claiming.release()
+
+
+def names_of(target: ClaimedTarget) -> dict[str, Any]:
+    """What logs and spans call this attempt."""
+    return {
+        "post_id": target.post_id, "target_id": target.target_id, "attempt": target.attempt, "lease_token": target.lease_token,
+        "account_id": target.account_id, "platform": target.platform,
+    }  # fmt: skip
 
 
 def marked_ahead(places: int) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
 from requests.utils import super_len
 
+from backend.core import following
 from backend.core.errors import NoAnswer, NotSent
 from backend.core.ports import Answer
 
@@ -23,7 +26,11 @@ from .wire import (
     tls_context,
 )
 
+log = logging.getLogger("lin.outbound")
+
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
+# under which platforms give a request their own number, which their support asks for
+_REQUEST_IDS = ("x-li-request-id", "x-li-uuid", "x-fb-request-id", "x-fb-trace-id", "x-tt-logid", "x-transaction-id", "x-request-id")  # fmt: skip
 
 
 class PlatformHttp:
@@ -75,15 +82,29 @@ class PlatformHttp:
         bytes, type) go as multipart/form-data, which is built in memory. Raises NotSent
         when no byte left this process, NoAnswer for everything that goes wrong afterwards.
         """
+        request = {"params": params, "headers": headers, "json": json, "data": form, "files": files}
+        with following.step("platform call", "asking", host=_host(url), method=method) as tell:
+            began = time.monotonic()
+            told: dict[str, Any] = {}
+            try:
+                answer = self._sent(method, url, request, body)
+                told = {"http_status": answer.status, "platform_request_id": _request_id(answer)}
+                return answer
+            except (NotSent, NoAnswer) as error:
+                told = {"error": str(error), "sent": isinstance(error, NoAnswer)}
+                raise
+            finally:
+                tell(**told)
+                ms = round((time.monotonic() - began) * 1000, 1)
+                log.info("platform call", extra={**told, "ms": ms})
+
+    def _sent(
+        self, method: str, url: str, request: dict[str, Any], body: bytes | BinaryIO | None
+    ) -> Answer:
         exchange = Exchange(seconds=self._total, most=MAX_ANSWER_BYTES)
         try:
-            request = {
-                "params": params,
-                "headers": headers,
-                "json": json,
-                "data": form if body is None else _measured(body),
-                "files": files,
-            }
+            if body is not None:
+                request["data"] = _measured(body)
             with exchange.watched():
                 return self._exchanged(method, url, request, exchange)
         except FAULTS as error:
@@ -143,3 +164,7 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or "the platform"
     except ValueError:
         return "the platform"
+
+
+def _request_id(answer: Answer) -> str | None:
+    return next((answer.headers[name][:200] for name in _REQUEST_IDS if name in answer.headers), None)  # fmt: skip

@@ -15,6 +15,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.util import Url, parse_url
 
+from backend.core import following
 from backend.core.errors import AddressRefused, FetchFailed, TooLarge
 from backend.core.ports import Fetched
 from backend.core.retries import moment_of_answer, retry_after_seconds
@@ -85,7 +86,7 @@ class PublicHttp:
         exchange = Exchange(seconds=deadline_seconds, most=max_bytes)
         moved_to: str | None = None
         moved_for_good = True
-        with self._session() as session, exchange.watched():
+        with following.step("fetch", "asking"), self._session() as session, exchange.watched():
             for hop in range(MAX_REDIRECTS + 1):
                 request = self._checked(session, url, headers)
                 url = str(request.url)

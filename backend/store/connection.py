@@ -11,6 +11,7 @@ from supabase_auth.types import User
 
 from supabase import Client, ClientOptions, create_client
 
+from ..core import following
 from ..core.errors import NotAllowed, Unavailable
 from .account_data import OwnData
 from .calls import Calls, refuse_pages
@@ -19,6 +20,24 @@ from .service import Service
 from .user import AsUser
 
 _OF_A_PERSON = {"id", "email", "phone", "created_at", "email_confirmed_at", "last_sign_in_at", "user_metadata"}  # fmt: skip
+
+
+class _FollowedClient(httpx.Client):
+    """A client whose every call is a step."""
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        if not following.is_followed():
+            return super().send(request, **options)
+        with following.step("supabase call", "asking", method=request.method, call=_call(request.url.path)) as tell:  # fmt: skip
+            response = super().send(request, **options)
+            tell(http_status=response.status_code)
+            return response
+
+
+def _call(path: str) -> str:
+    """What is called, without ids: rest/v1/rpc/begin_send, auth/v1/user, storage/v1/object."""
+    parts = path.strip("/").split("/")
+    return "/".join(parts[: 4 if parts[2:3] == ["rpc"] else 3])
 
 
 class Supabase:
@@ -33,7 +52,7 @@ class Supabase:
     ) -> None:
         self._url = url
         self._publishable_key = publishable_key
-        self._http = httpx.Client(
+        self._http = _FollowedClient(
             http2=False,
             timeout=httpx.Timeout(15, connect=5),
             limits=httpx.Limits(

@@ -21,6 +21,7 @@ from local.stack import Stack
 from tests.api.test_health import KEY
 from tests.api.test_metrics import HEALTH
 
+COUNTERS: dict[str, Any] = {"counts": [], "bounds": {"attempts": [1.0], "spaces": [1.0]}}
 WELL = HEALTH | {"oldest_due_seconds": None}
 TODAY = date(2026, 11, 28)
 
@@ -46,7 +47,7 @@ def client(**platforms: Any) -> Any:
         "public_url": "http://127.0.0.1:9", "frontend_origins": "http://127.0.0.1:9", "token_keys": KEY,
     }  # fmt: skip
     settings = Settings(**wanted)
-    operations = SimpleNamespace(system_health=lambda: WELL)
+    operations = SimpleNamespace(system_health=lambda: WELL, counters=lambda: COUNTERS)
     database: Any = SimpleNamespace(service=SimpleNamespace(operations=operations))
     services: Services = replace(build(settings), supabase=database, platforms=platforms)
     return create_app(services).test_client()

@@ -80,9 +80,20 @@ def test_queries_ask_only_for_what_is_told(title: str, query: str, exposed: set[
 
 @pytest.mark.parametrize(("title", "query"), list(queries()))
 def test_figures_of_the_database_are_never_added_up(title: str, query: str) -> None:
-    # every web process tells them all; the sum would count them once for each
-    for inner in re.findall(r"\bsum\s*(?:by\s*\([^)]*\))?\s*\((.*)\)", query):
-        assert not inner.lstrip().startswith("lin_"), title
+    # every web process tells them all, the sum would count them once for each; requests are each server's own
+    for inner in re.findall(r"\bsum\s*(?:by\s*\([^)]*\))?\s*\((\w+)", query):
+        of_requests = all(name.startswith("lin_http_") for name in names_in(query))
+        assert inner == ("rate" if of_requests else "max") or names_in(query) <= OF_PROMETHEUS, title  # fmt: skip
+
+
+def test_each_metric_is_explained_with_its_labels_and_every_one_explained_is_there(
+    exposed: set[str],
+) -> None:
+    # the table of the guide: | `name{label, label}` | type | unit | meaning | origin |
+    guide = (DEPLOY / "README.md").read_text()
+    explained = set(re.findall(r"^\| `(lin_\w+)", guide, re.MULTILINE))
+    ours = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exposed if name.startswith("lin_")}  # fmt: skip
+    assert explained == ours
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
