@@ -28,7 +28,7 @@ log = logging.getLogger("lin.limits")
 View = TypeVar("View", bound=Callable[..., Any])
 Kind = Literal["connect", "generate", "chat", "speak"]
 
-# A Redis that does not answer is given up after this, once; the client's own patience is half a minute.
+# A Redis that hangs is given up after this; with the client's own patience, requests would hang with it.
 _STORAGE_SECONDS = 1
 # Who has one IPv6 address has the 2^64 of its network.
 _IPV6_NETWORK = 64
@@ -166,6 +166,5 @@ def _patience(storage_url: str) -> dict[str, Any]:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    # at once a second time: the first may have met a connection that Redis had closed
-    again = Retry(NoBackoff(), 1)
-    return {"socket_connect_timeout": _STORAGE_SECONDS, "socket_timeout": _STORAGE_SECONDS, "retry": again}  # fmt: skip
+    once = Retry(NoBackoff(), 0)
+    return {"socket_connect_timeout": _STORAGE_SECONDS, "socket_timeout": _STORAGE_SECONDS, "retry": once}  # fmt: skip

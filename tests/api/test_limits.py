@@ -34,10 +34,11 @@ def key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def build(key: ec.EllipticCurvePrivateKey) -> Build:
     """`build(rate_limit_address=3)`: the application with these settings."""
-    return lambda **changed: build_application(key, **changed)
+    services = build_application(key).app.extensions["lin"]
+    return lambda **changed: build_application(key, services, **changed)
 
 
 def call(lin: Application, path: str = OPEN, *, at: str = "203.0.113.1", **headers: str) -> TestResponse:  # fmt: skip

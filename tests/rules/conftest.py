@@ -14,7 +14,7 @@ from flask_openapi3 import OpenAPI
 
 from backend.app import create_app
 from backend.auth import Authenticator, SigningKeys
-from backend.services import build
+from backend.services import Services, build
 from backend.settings import Settings
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -56,8 +56,11 @@ def document(private_key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
     return found
 
 
-def build_application(private_key: ec.EllipticCurvePrivateKey, **changed: Any) -> Application:
-    """The application with these settings beside the least that it needs."""
+def build_application(
+    private_key: ec.EllipticCurvePrivateKey, services: Services | None = None, **changed: Any
+) -> Application:
+    """The application with these settings beside the least that it needs. `services` of another one save time, where the
+    settings are for the edge alone."""
     least = {
         "app_env": "development", "supabase_url": "http://127.0.0.1:9", "supabase_key": "k", "supabase_secret_key": "s",
         "public_url": "https://api.example", "frontend_origins": FRONTEND, "token_keys": KEY, "platform_sandbox_url": "http://127.0.0.1:9",
@@ -70,7 +73,8 @@ def build_application(private_key: ec.EllipticCurvePrivateKey, **changed: Any) -
     authenticator = Authenticator(
         keys, issuer=ISSUER, legacy_secret=None, session_check=lambda _: True
     )
-    app = create_app(replace(build(settings), authenticator=authenticator))
+    services = replace(services or build(settings), settings=settings, authenticator=authenticator)
+    app = create_app(services)
     return Application(app, app.test_client(), token_of(private_key, PERSON))
 
 
