@@ -116,28 +116,16 @@ create trigger count_refresh after update of refresh_lease_until on public.socia
 
 -- ------------------------------------------------------------------------------------------------ added up, and told
 
--- Does:    the upper bounds of a histogram's buckets in seconds, without the last, which has none.
-create function private.bounds_of(histogram text) returns double precision[]
+-- Does:    the histograms by name, with the upper bounds of their buckets in seconds; the last bucket has none and is left out.
+create function private.histograms() returns table (name text, bounds double precision[])
 language sql
 immutable
 set search_path = ''
 as $$
-  select case histogram
-    when 'attempts' then '{0.05,0.1,0.25,0.5,1,2,5,10,30,60,300,900,3600,21600}'
-    when 'spaces' then '{0.5,1,2,5,10,20,30,60,120,300,600}'
-  end::double precision[]
+  values ('attempts', '{0.05,0.1,0.25,0.5,1,2,5,10,30,60,300,900,3600,21600}'::double precision[]),
+    ('spaces', '{0.5,1,2,5,10,20,30,60,120,300,600}')
 $$;
-grant execute on function private.bounds_of(text) to service_role;
-
--- Does:    the bucket that so many seconds fall into, by its upper bound.
-create function private.bucket_of(histogram text, took double precision) returns double precision
-language sql
-immutable
-set search_path = ''
-as $$
-  select coalesce((select min(b) from unnest(private.bounds_of(histogram)) b where took <= b), 'infinity')
-$$;
-grant execute on function private.bucket_of(text, double precision) to service_role;
+grant execute on function private.histograms() to service_role;
 
 -- Does:    adds up what was counted since the last time. One call at a time does it; others have nothing to do.
 -- Returns: how many events.
@@ -157,8 +145,9 @@ begin
     delete from private.counts_added a where a.name is not null returning a.name, a.labels, a.seconds
   ), added as (
     insert into private.counts as c (name, labels, up_to, times, seconds)
-    select t.name, t.labels, private.bucket_of(t.name, t.seconds), count(*), coalesce(sum(t.seconds), 0)
-    from taken t group by 1, 2, 3
+    select t.name, t.labels, coalesce(h.bounds[width_bucket(t.seconds, h.bounds) + 1], 'infinity'), count(*), coalesce(sum(t.seconds), 0)
+    from taken t left join private.histograms() h on h.name = t.name
+    group by 1, 2, 3
     on conflict (name, labels, up_to) do update set times = c.times + excluded.times, seconds = c.seconds + excluded.seconds
   )
   select count(*) into events from taken;
@@ -168,7 +157,8 @@ $$;
 grant execute on function public.add_up_counts() to service_role;
 
 -- Does:    every counter as it stands, to the last event that was committed.
--- Returns: {counts: [{name, labels, up_to (null: no bound), times, seconds}], bounds: {name: [seconds]}}.
+-- Returns: {counts: [{name, labels, up_to (null: no bound), times, seconds}], bounds: {name: [seconds]}}; counts of the same name,
+--          labels and bucket belong together: what was added up, and what was counted since.
 -- May call: service_role.
 create function public.counters() returns jsonb
 language sql
@@ -177,18 +167,15 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'counts', coalesce((
-      select jsonb_agg(jsonb_build_object('name', s.name, 'labels', s.labels, 'up_to', nullif(s.up_to, 'infinity'),
-        'times', s.times, 'seconds', s.seconds) order by s.name, s.labels, s.up_to)
+      select jsonb_agg(jsonb_build_object('name', e.name, 'labels', e.labels, 'up_to', nullif(e.up_to, 'infinity'),
+        'times', e.times, 'seconds', e.seconds))
       from (
-        select e.name, e.labels, e.up_to, sum(e.times) as times, sum(e.seconds) as seconds
-        from (
-          select c.name, c.labels, c.up_to, c.times, c.seconds from private.counts c
-          union all
-          select a.name, a.labels, private.bucket_of(a.name, a.seconds), count(*), coalesce(sum(a.seconds), 0)
-          from private.counts_added a group by 1, 2, 3
-        ) e
+        select c.name, c.labels, c.up_to, c.times, c.seconds from private.counts c
+        union all
+        select a.name, a.labels, coalesce(h.bounds[width_bucket(a.seconds, h.bounds) + 1], 'infinity'), count(*), coalesce(sum(a.seconds), 0)
+        from private.counts_added a left join private.histograms() h on h.name = a.name
         group by 1, 2, 3
-      ) s), '[]'::jsonb),
-    'bounds', jsonb_build_object('attempts', private.bounds_of('attempts'), 'spaces', private.bounds_of('spaces')))
+      ) e), '[]'::jsonb),
+    'bounds', (select jsonb_object_agg(h.name, h.bounds) from private.histograms() h))
 $$;
 grant execute on function public.counters() to service_role;
