@@ -108,12 +108,18 @@ class Authenticator:
         legacy_secret: str | None,
         session_check: SessionCheck,
         session_seconds: float = 60,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._legacy_secret = legacy_secret
         self._session_check = session_check
-        self._sessions: TTLCache[str, bool] = TTLCache(maxsize=50_000, ttl=session_seconds)
+        self._session_seconds = session_seconds
+        self._clock = clock
+        # sessions that live, and when Auth was asked; not tokens, of which a session has a new one every hour
+        self._sessions: TTLCache[tuple[str, str], float] = TTLCache(
+            maxsize=50_000, ttl=session_seconds, timer=clock
+        )
         self._lock = threading.Lock()
 
     def user(self, header: str | None) -> CurrentUser:
@@ -131,24 +137,33 @@ class Authenticator:
     def require_live_session(self, user: CurrentUser) -> None:
         """For what acts outside: refuse tokens of ended sessions and unconfirmed addresses, known for a minute at most.
 
-        Raises Unauthorized, NotAllowed, Unavailable.
+        While Auth does not answer, who was asked about within that minute goes on and nobody else does: what cannot be
+        checked is not done. Raises Unauthorized, NotAllowed, Unavailable.
         """
-        with self._lock:
-            confirmed = self._sessions.get(user.token)
-        if confirmed is None:
-            try:
-                confirmed = self._session_check(user.token)
-            except NotAllowed as error:
-                raise Unauthorized(str(error), "session ended") from error
-            with self._lock:
-                self._sessions[user.token] = confirmed
-        if not confirmed:
+        if self._is_known(user):
+            return
+        # an answer that took its time is as old as its question
+        asked_at = self._clock()
+        try:
+            is_confirmed = self._session_check(user.token)
+        except NotAllowed as error:
+            raise Unauthorized(str(error), "session ended") from error
+        # not remembered: who confirms may act at once
+        if not is_confirmed:
             raise NotAllowed("Confirm your e-mail address first; the link is in your mailbox.")
+        with self._lock:
+            self._sessions[user.id, user.session_id] = asked_at
 
     def forget(self, user: CurrentUser) -> None:
         """Ask Auth again the next time, because this session has just ended."""
         with self._lock:
-            self._sessions.pop(user.token, None)
+            self._sessions.pop((user.id, user.session_id), None)
+
+    def _is_known(self, user: CurrentUser) -> bool:
+        """Whether this session lived when Auth was last asked, within the last minute."""
+        with self._lock:
+            asked_at = self._sessions.get((user.id, user.session_id))
+        return asked_at is not None and self._clock() - asked_at < self._session_seconds
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:

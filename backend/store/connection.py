@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -90,36 +91,40 @@ class Supabase:
 
         Raises NotAllowed when the session has ended, Unavailable when Auth does not answer.
         """
-        known = self._asked(access_token)
-        told: dict[str, Any] = known.model_dump(mode="json", include=_OF_A_PERSON) if known else {}
+        told: dict[str, Any] = self._asked(access_token).model_dump(
+            mode="json", include=_OF_A_PERSON
+        )
         return told
 
     def confirmed_session(self, access_token: str) -> bool:
         """Whether Auth still knows this token's session and its user has a confirmed address.
 
-        Raises NotAllowed when the session has ended, Unavailable when Auth does not answer.
+        Raises NotAllowed when the session has ended or its user is banned, Unavailable when Auth does not answer.
         """
-        known = self._asked(access_token)
-        return known is not None and known.email_confirmed_at is not None
+        return self._asked(access_token).email_confirmed_at is not None
 
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
 
-    def _asked(self, access_token: str) -> User | None:
+    def _asked(self, access_token: str) -> User:
+        silent = "Sign-in cannot be checked right now; try again in a moment."
         try:
             answer = self._auth.get_user(access_token)
         except AuthApiError as error:
-            if error.status >= 500:
-                raise Unavailable(
-                    "Sign-in cannot be checked right now; try again in a moment."
-                ) from error
+            # too many questions say nothing about this session
+            if error.status >= 500 or error.status in (408, 429):
+                raise Unavailable(silent) from error
             raise NotAllowed("This session has ended; sign in again.") from error
-        except (AuthError, httpx.HTTPError) as error:
-            raise Unavailable(
-                "Sign-in cannot be checked right now; try again in a moment."
-            ) from error
-        return answer.user if answer else None
+        # a page or half an answer of something between is no user
+        except (AuthError, httpx.HTTPError, ValueError) as error:
+            raise Unavailable(silent) from error
+        if answer is None:
+            raise Unavailable(silent)
+        # older releases of Auth answer for somebody who is banned as for anybody
+        if answer.user.banned_until and _is_ahead(answer.user.banned_until):
+            raise NotAllowed("This account is suspended.")
+        return answer.user
 
     def _client(self, key: str, headers: dict[str, str] | None = None) -> Client:
         options = ClientOptions(
@@ -130,3 +135,12 @@ class Supabase:
         )
         options.headers.update(headers or {})
         return create_client(self._url, key, options)
+
+
+def _is_ahead(moment: str) -> bool:
+    """Whether this moment, as Auth writes it, is still to come. What cannot be read counts as such."""
+    try:
+        read = datetime.fromisoformat(moment)
+    except ValueError:
+        return True
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)) > datetime.now(UTC)

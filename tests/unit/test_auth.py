@@ -85,9 +85,12 @@ def authenticator(
     *,
     legacy: str | None = None,
     session_check: Callable[[str], bool] = lambda _: True,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Authenticator:
     keys = SigningKeys((project or Project()).fetch)
-    return Authenticator(keys, issuer=ISSUER, legacy_secret=legacy, session_check=session_check)
+    return Authenticator(
+        keys, issuer=ISSUER, legacy_secret=legacy, session_check=session_check, clock=clock
+    )
 
 
 def refused_by(header: str | None, **options: Any) -> str:
@@ -393,3 +396,83 @@ def test_a_silent_auth_is_not_remembered() -> None:
         checks.require_live_session(user)
     auth.answer = True
     checks.require_live_session(user)
+
+
+def test_a_session_is_asked_for_again_after_a_minute_and_not_before() -> None:
+    auth, clock = Auth(answer=True), Clock()
+    checks = authenticator(session_check=auth, clock=clock)
+    user = checks.user(f"Bearer {GOOD}")
+    checks.require_live_session(user)
+    auth.answer = NotAllowed("This session has ended; sign in again.")
+    clock.now += 59.9
+    checks.require_live_session(user)
+    clock.now += 0.1
+    with pytest.raises(Unauthorized):
+        checks.require_live_session(user)
+
+
+def test_an_answer_that_took_its_time_is_as_old_as_its_question() -> None:
+    clock = Clock()
+    ended: list[float] = []
+
+    def slow(_token: str) -> bool:
+        ended.append(clock.now)  # the session ends here, after Auth has looked
+        clock.now += 15
+        return True
+
+    checks = authenticator(session_check=slow, clock=clock)
+    user = checks.user(f"Bearer {GOOD}")
+    checks.require_live_session(user)
+    clock.now = ended[0] + 60
+    checks.require_live_session(user)
+    assert len(ended) == 2
+
+
+def test_all_tokens_of_a_session_are_one_question_and_those_of_another_session_one_more() -> None:
+    auth = Auth(answer=True)
+    checks = authenticator(session_check=auth)
+    other = "5e551011-0000-4000-8000-000000000002"
+    for token in (GOOD, EC.sign(claims(exp=int(time.time()) + 7200)), EC.sign(claims(session_id=other))):  # fmt: skip
+        checks.require_live_session(checks.user(f"Bearer {token}"))
+    assert auth.asked == 2
+
+
+def test_the_session_of_another_is_another_session_even_under_the_same_id() -> None:
+    auth = Auth(answer=True)
+    checks = authenticator(session_check=auth)
+    for sub in ("a", "b"):
+        checks.require_live_session(checks.user(f"Bearer {EC.sign(claims(sub=sub))}"))
+    assert auth.asked == 2
+
+
+def test_a_session_that_is_forgotten_is_asked_for_whatever_its_token() -> None:
+    auth = Auth(answer=True)
+    checks = authenticator(session_check=auth)
+    checks.require_live_session(checks.user(f"Bearer {GOOD}"))
+    newer = checks.user(f"Bearer {EC.sign(claims(exp=int(time.time()) + 7200))}")
+    checks.forget(newer)
+    checks.require_live_session(newer)
+    assert auth.asked == 2
+
+
+def test_who_confirms_the_address_is_not_refused_for_another_minute() -> None:
+    auth = Auth(answer=False)
+    checks = authenticator(session_check=auth)
+    user = checks.user(f"Bearer {GOOD}")
+    with pytest.raises(NotAllowed):
+        checks.require_live_session(user)
+    auth.answer = True
+    checks.require_live_session(user)
+
+
+def test_while_auth_is_silent_a_session_that_lived_a_moment_ago_goes_on_for_its_minute() -> None:
+    auth, clock = Auth(answer=True), Clock()
+    checks = authenticator(session_check=auth, clock=clock)
+    user = checks.user(f"Bearer {GOOD}")
+    checks.require_live_session(user)
+    auth.answer = Unavailable("Sign-in cannot be checked right now.")
+    clock.now += 59
+    checks.require_live_session(user)
+    clock.now += 1
+    with pytest.raises(Unavailable):
+        checks.require_live_session(user)
