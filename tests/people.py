@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,15 +100,18 @@ class People:
                 "user_metadata": {"display_name": name.capitalize()},
             },
         )
-        token = None
-        if confirmed:
-            # a call of its own: a client that signs somebody in acts as them from then on
-            token = self._auth(
-                "token?grant_type=password",
-                self._info["publishable_key"],
-                {"email": email, "password": password},
-            )["access_token"]
-        return Person(self._info, self._http, made["id"], email, password, token)
+        person = Person(self._info, self._http, made["id"], email, password)
+        return self.signed_in_again(person) if confirmed else person
+
+    def signed_in_again(self, person: Person) -> Person:
+        """The same person with a session of its own."""
+        # a call of its own: a client that signs somebody in acts as them from then on
+        token = self._auth(
+            "token?grant_type=password",
+            self._info["publishable_key"],
+            {"email": person.email, "password": person.password},
+        )["access_token"]
+        return replace(person, token=token)
 
     def nobody(self) -> Person:
         """The publishable key and nothing else."""

@@ -64,6 +64,14 @@ def _verified(authenticator: Authenticator) -> CurrentUser:
     return user
 
 
+def access_of(app: Flask, endpoint: str) -> str:
+    """Who may call this endpoint: "open", "signed_in" or "live_session", which is also what a view without a mark is."""
+    if endpoint.partition(".")[0] in _OPEN_BLUEPRINTS:
+        return "open"
+    access: str = getattr(app.view_functions[endpoint], "access", "live_session")
+    return access
+
+
 def register(app: Flask, authenticator: Authenticator) -> None:
     """Check every request by the mark of its view."""
 
@@ -71,9 +79,7 @@ def register(app: Flask, authenticator: Authenticator) -> None:
     def check() -> None:
         if request.endpoint is None or request.method == "OPTIONS":
             return  # 404 and 405 and CORS tell nothing
-        if request.endpoint.partition(".")[0] in _OPEN_BLUEPRINTS:
-            return
-        access = getattr(current_app.view_functions[request.endpoint], "access", "live_session")
+        access = access_of(app, request.endpoint)
         if access == "open":
             return
         g.user = _verified(authenticator)

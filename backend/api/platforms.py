@@ -114,8 +114,10 @@ def _options(platform: Any) -> dict[str, Any]:
 @live_session
 @limited("connect")
 def connect(body: ConnectBody) -> Response:
-    lin = current_app.extensions["lin"]
-    started = lin.connector.start(body.platform, current_user().id, body.redirect_to, utc_now())
+    lin, user = current_app.extensions["lin"], current_user()
+    started = lin.connector.start(
+        body.platform, user.id, body.redirect_to, utc_now(), user.session_id
+    )
     answer = make_response(
         current_app.json.response(
             authorization_url=started.authorization_url, expires_at=started.expires_at.isoformat()
@@ -188,7 +190,7 @@ class Choices(Model):
     responses={200: Choices, **refused(404, 409)},
     summary="What the platform lets this account choose, asked now",
 )
-@signed_in
+@live_session
 @limited("connect")
 def choices(path: AccountPath) -> dict[str, Any]:
     lin = current_app.extensions["lin"]

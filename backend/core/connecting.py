@@ -37,7 +37,8 @@ class AccountStore(Protocol):
     """What connecting keeps; see store/accounts.py."""
 
     def save_oauth_state(
-        self, *, state_hash: str, user_id: str, platform: str, verifier_sealed: str, browser_hash: str, redirect_to: str, expires_at: datetime
+        self, *, state_hash: str, user_id: str, session_id: str | None, platform: str, verifier_sealed: str, browser_hash: str,
+        redirect_to: str, expires_at: datetime,
     ) -> None: ...  # fmt: skip
 
     def consume_oauth_state(
@@ -88,8 +89,10 @@ class Connector:
         self._allowed_origins = frozenset(allowed_origins)
         self._require_browser = require_browser
 
-    def start(self, platform_name: str, user_id: str, redirect_to: str, now: datetime) -> Started:
-        """Begin a connection. Raises InvalidInput for an unknown platform or a redirect_to elsewhere."""
+    def start(
+        self, platform_name: str, user_id: str, redirect_to: str, now: datetime, session_id: str | None = None
+    ) -> Started:  # fmt: skip
+        """Begin a connection, which ends with this session. Raises InvalidInput for an unknown platform or a redirect_to elsewhere."""
         platform = self._platform(platform_name)
         if not platform.configured:
             raise InvalidInput.of(
@@ -110,6 +113,7 @@ class Connector:
         self._store.save_oauth_state(
             state_hash=state_hash,
             user_id=user_id,
+            session_id=session_id,
             platform=platform_name,
             verifier_sealed=self._sealer.seal(verifier, bound_to=f"state:{state_hash}"),
             browser_hash=_digest(browser),

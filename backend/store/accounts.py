@@ -25,14 +25,16 @@ class Accounts:
         self._calls = calls
 
     def save_oauth_state(
-        self, *, state_hash: str, user_id: str, platform: str, verifier_sealed: str, browser_hash: str, redirect_to: str, expires_at: datetime
+        self, *, state_hash: str, user_id: str, session_id: str | None, platform: str, verifier_sealed: str, browser_hash: str,
+        redirect_to: str, expires_at: datetime,
     ) -> None:  # fmt: skip
-        """Remember a started connection."""
+        """Remember a started connection, and the session that started it."""
         self._calls.run(
             self._calls.table("oauth_states").insert(
                 {
                     "state_hash": state_hash,
                     "user_id": user_id,
+                    "session_id": session_id,
                     "platform_id": platform,
                     "verifier_sealed": verifier_sealed,
                     "browser_hash": browser_hash,

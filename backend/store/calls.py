@@ -84,13 +84,18 @@ def translated(error: APIError) -> LinError:
             meaning = NotFound(message if code == "PT404" else "There is no such thing.")
         case "PT409" | "23505" | "23514":
             meaning = Conflict(message)
+        # between the check and the row, something was deleted; the caller themself, perhaps
+        case "23503":
+            meaning = Conflict("Something that this is about is not there any more.")
         case "PT422":
             meaning = InvalidInput(message, _problems(error.details))
         case "PT429":
             meaning = TooMany(message, _retry_after(error.details))
         case "22P02" | "22007" | "22008" | "22003":
             meaning = InvalidInput("A value has the wrong form.")
-        case "PT401" | "42501" | "PGRST301" | "PGRST302" | "PGRST303":
+        case "PT401":
+            meaning = NotAllowed(message)
+        case "42501" | "PGRST301" | "PGRST302" | "PGRST303":
             meaning = NotAllowed("You may not do this.")
         case _ if _SQLSTATE.fullmatch(code) and not code.startswith(_PASSING):
             log.error(

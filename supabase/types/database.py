@@ -406,6 +406,7 @@ class PublicOauthStates(BaseModel):
     expires_at: datetime.datetime = Field(alias="expires_at")
     platform_id: str = Field(alias="platform_id")
     redirect_to: str = Field(alias="redirect_to")
+    session_id: Optional[uuid.UUID] = Field(alias="session_id")
     state_hash: str = Field(alias="state_hash")
     used_at: Optional[datetime.datetime] = Field(alias="used_at")
     user_id: uuid.UUID = Field(alias="user_id")
@@ -417,6 +418,7 @@ class PublicOauthStatesInsert(TypedDict):
     expires_at: Annotated[datetime.datetime, Field(alias="expires_at")]
     platform_id: Annotated[str, Field(alias="platform_id")]
     redirect_to: Annotated[str, Field(alias="redirect_to")]
+    session_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="session_id")]]
     state_hash: Annotated[str, Field(alias="state_hash")]
     used_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="used_at")]]
     user_id: Annotated[uuid.UUID, Field(alias="user_id")]
@@ -428,6 +430,7 @@ class PublicOauthStatesUpdate(TypedDict):
     expires_at: NotRequired[Annotated[datetime.datetime, Field(alias="expires_at")]]
     platform_id: NotRequired[Annotated[str, Field(alias="platform_id")]]
     redirect_to: NotRequired[Annotated[str, Field(alias="redirect_to")]]
+    session_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="session_id")]]
     state_hash: NotRequired[Annotated[str, Field(alias="state_hash")]]
     used_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="used_at")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]

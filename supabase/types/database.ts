@@ -165,14 +165,14 @@ isOneToOne: false
                   ]
                 },"oauth_states": {
                   Row: {
-                    "browser_hash": string,"created_at": string,"expires_at": string,"platform_id": string,"redirect_to": string,"state_hash": string,"used_at": string | null,"user_id": string,"verifier_sealed": string
+                    "browser_hash": string,"created_at": string,"expires_at": string,"platform_id": string,"redirect_to": string,"session_id": string | null,"state_hash": string,"used_at": string | null,"user_id": string,"verifier_sealed": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "browser_hash": string,"created_at"?: string,"expires_at": string,"platform_id": string,"redirect_to": string,"state_hash": string,"used_at"?: string | null,"user_id": string,"verifier_sealed": string
+                    "browser_hash": string,"created_at"?: string,"expires_at": string,"platform_id": string,"redirect_to": string,"session_id"?: string | null,"state_hash": string,"used_at"?: string | null,"user_id": string,"verifier_sealed": string
                   }
                   Update: {
-                    "browser_hash"?: string,"created_at"?: string,"expires_at"?: string,"platform_id"?: string,"redirect_to"?: string,"state_hash"?: string,"used_at"?: string | null,"user_id"?: string,"verifier_sealed"?: string
+                    "browser_hash"?: string,"created_at"?: string,"expires_at"?: string,"platform_id"?: string,"redirect_to"?: string,"session_id"?: string | null,"state_hash"?: string,"used_at"?: string | null,"user_id"?: string,"verifier_sealed"?: string
                   }
                   Relationships: [
                     {

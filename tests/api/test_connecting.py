@@ -122,6 +122,15 @@ def test_a_state_too_old_is_said_and_changes_nothing(
     assert accounts(ada) == []
 
 
+def test_who_signed_out_meanwhile_connects_nothing(ada: Browser) -> None:
+    assert ada.person
+    callback = ada.decide(ada.start(), ada.new_member())
+    url = f"{ada.person.info['supabase_url']}/auth/v1/logout?scope=global"
+    assert ada.person.http.post(url, headers=ada.person.headers).status_code == 204
+    assert ada.back(callback) == {"error": "state_expired"}
+    assert accounts(ada) == []
+
+
 def test_another_browser_cannot_end_what_this_one_started(ada: Browser, ben: Browser) -> None:
     callback = ada.decide(ada.start(), ada.new_member())
     ben.start()  # gives this browser a cookie of its own

@@ -85,6 +85,9 @@ TABLES = {
     "worker_heartbeats": Access(select=False, owner=None),
 }
 
+# Buckets of Storage: private, and a folder for everybody; tests/rls/test_storage.py tries each of them.
+BUCKETS = ("media",)
+
 USERS = "authenticated"
 SERVICE = "service_role"
 
@@ -199,6 +202,7 @@ PRIVATE_FUNCTIONS = {
     "refuse_over_quota": {SERVICE},
     "search_configuration": {SERVICE, USERS},
     "sent_at": {SERVICE},
+    "session_lives": {SERVICE},
     "settle_target_row": {SERVICE},
     "sign_pairs": {SERVICE, USERS},
     "start_drafts": {SERVICE},

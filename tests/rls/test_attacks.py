@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
-from tests.people import Person
+from tests.people import People, Person
 
 from .conftest import World
 from .rows import Rows
@@ -318,6 +319,39 @@ def test_with_its_owner_everything_goes(
     of_others = {"platforms", "quotas", "worker_heartbeats", "account_deletions"}
     left = [table for table in rows.keys.keys() - of_others if rows.stored(table)]
     assert left == []
+
+
+# ---------------------------------------------------------------------------------------- sessions
+
+
+@pytest.mark.parametrize(
+    ("function", "state", "arguments"),
+    [
+        ("schedule_post", None, lambda rows: {"post": rows.post}),
+        ("retry_target", "failed", lambda rows: {"target": rows.target}),
+        ("settle_target", "unconfirmed", lambda rows: {"target": rows.target, "answer": "send_again"}),
+        ("request_generation", None, lambda _: {"input": {"topic": "x", "platform": "linkedin"}}),
+        ("import_posts", None, lambda rows: {"entries": [{
+            "row": 2, "digest": "e" * 64, "text": "One", "accounts": [rows.account], "at": str(datetime.now(UTC) + timedelta(days=7)),
+        }]}),
+    ],
+)  # fmt: skip
+def test_who_has_signed_out_sets_nothing_going_with_the_token_of_then(
+    people: People, rows_of: RowsOf, function: str, state: str | None, arguments: Callable[[Rows], dict[str, Any]]
+) -> None:  # fmt: skip
+    here = people.make("eve")
+    elsewhere = people.signed_in_again(here)
+    rows = rows_of(here)
+    if state:
+        rows.move_target(*PATHS[state])
+    url = f"{here.info['supabase_url']}/auth/v1/logout?scope=local"
+    assert here.http.post(url, headers=here.headers).status_code == 204
+    before = rows.stored("post_targets"), len(elsewhere.rest("GET", "generations").json())
+    answer = here.rpc(function, **arguments(rows))
+    assert said(answer) == (401, "PT401"), answer.text
+    assert answer.json()["message"] == "This session has ended; sign in again."
+    assert (rows.stored("post_targets"), len(elsewhere.rest("GET", "generations").json())) == before
+    assert elsewhere.rpc(function, **arguments(rows)).is_success
 
 
 # ---------------------------------------------------------------------------------------- functions
