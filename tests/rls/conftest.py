@@ -1,4 +1,4 @@
-"""The catalogue's connection, and a small world: alice with a row in every table, and three who want to see it."""
+"""The catalogue's connection, and a small world: alice with a row in every table, and those who want to see it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def database(stack: Stack) -> Iterator[psycopg.Connection[Any]]:
 
 @dataclass(frozen=True)
 class World:
-    """Alice owns `rows`; the others own nothing but bob's `bobs_rows`."""
+    """Alice owns `rows`; the others own nothing but bob's `bobs_rows`. Carol's address is not confirmed, dora has signed out."""
 
     alice: Person
     bob: Person
     carol: Person
+    dora: Person
     nobody: Person
     rows: Rows
     bobs_rows: Rows
@@ -50,14 +51,17 @@ def world(people: People, database: psycopg.Connection[Any]) -> World:
     `rows_of`.
 
     carol's address is not confirmed, so Auth gives her no token; she holds one signed with the project's own key all the
-    same, because policies must not lean on Auth's refusal.
+    same, because policies must not lean on Auth's refusal. dora's token is valid by its signature until it ends.
     """
     alice, bob = people.make("alice"), people.make("bob")
     carol = people.with_minted_token(people.make("carol", confirmed=False))
     if carol is None:
         pytest.skip("no signing key at hand to give an unconfirmed person a token")
+    dora = people.make("dora")
+    url = f"{dora.info['supabase_url']}/auth/v1/logout?scope=global"
+    assert dora.http.post(url, headers=dora.headers).status_code == 204
     rows = make_rows(database, alice)
-    return World(alice, bob, carol, people.nobody(), rows, make_rows(database, bob))
+    return World(alice, bob, carol, dora, people.nobody(), rows, make_rows(database, bob))
 
 
 @pytest.fixture(scope="package")

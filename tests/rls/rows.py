@@ -139,7 +139,10 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
     rows.other_media = insert(
         "media", **mine, path=f"{owner.id}/{uuid.uuid4()}.png", status="ready", **media
     )
-    rows.generation = insert("generations", **mine, input=Jsonb({"topic": "x"}), status="complete")
+    output = {"text": "x", "length": 1, "max_length": 3000, "variants": [{"text": "x"}]}
+    rows.generation = insert(
+        "generations", **mine, input=Jsonb({"topic": "x"}), output=Jsonb(output), status="complete"
+    )
     insert(
         "speeches",
         **mine,

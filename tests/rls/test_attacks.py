@@ -332,7 +332,7 @@ def test_with_its_owner_everything_goes(
         ("settle_target", "unconfirmed", lambda rows: {"target": rows.target, "answer": "send_again"}),
         ("request_generation", None, lambda _: {"input": {"topic": "x", "platform": "linkedin"}}),
         ("import_posts", None, lambda rows: {"entries": [{
-            "row": 2, "digest": "e" * 64, "text": "One", "accounts": [rows.account], "at": str(datetime.now(UTC) + timedelta(days=7)),
+            "row": 2, "digest": str(uuid.uuid4()), "text": "One", "accounts": [rows.account], "at": str(datetime.now(UTC) + timedelta(days=7)),
         }]}),
     ],
 )  # fmt: skip

@@ -102,6 +102,29 @@ def test_others_insert_no_row_for_alice(
         assert database.execute((count + own).encode()).fetchone() == before
 
 
+@every_table
+def test_who_has_signed_out_reaches_nothing_of_alice(world: World, table: str) -> None:
+    # their token lasts until it ends, and is worth what any stranger's is
+    dora, access, path = world.dora, TABLES[table], f"{table}?{world.rows.filter(table)}"
+    before = world.rows.stored(table)
+    assert before
+    found = dora.rest("GET", path)
+    if access.select and access.owner:
+        assert (found.status_code, found.json()) == (200, [])
+    elif not access.select:
+        assert refused(found, dora), found.text
+    column = min(access.update_columns or before)
+    answers = [
+        dora.rest("PATCH", path, {column: before[column]}, Prefer="return=representation"),
+        dora.rest("DELETE", path, Prefer="return=representation"),
+        dora.rest("POST", table, world.rows.new_row(table) if access.insert else before),
+    ]
+    for answer in answers:
+        ends = refused(answer, dora) or answer.json() == [] or answer.json()["code"] == "PT404"
+        assert ends, answer.text
+    assert world.rows.stored(table) == before
+
+
 # ---------------------------------------------------------------------------------------- alice
 
 

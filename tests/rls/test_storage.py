@@ -13,6 +13,9 @@ from storage3.exceptions import StorageApiError
 
 from tests.people import People, Person
 
+from .conftest import World
+from .expected import BUCKETS
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 OTHER_PNG = b"\x89PNG\r\n\x1a\n" + b"\1" * 64
 TYPE = {"content-type": "image/png"}
@@ -30,12 +33,28 @@ def bob(people: People) -> Person:
     return people.make("bob")
 
 
+@pytest.fixture(params=BUCKETS)
+def bucket(request: pytest.FixtureRequest) -> str:
+    """Each bucket there is."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def picture(alice: Person) -> str:
+def picture(alice: Person, bucket: str) -> str:
     """The path of a file alice has uploaded, the only one in its folder."""
     path = f"{alice.id}/{uuid.uuid4()}/picture.png"
-    alice.supabase.storage.from_("media").upload(path, PNG, TYPE)  # type: ignore[arg-type] # FileOptions is a TypedDict
+    alice.supabase.storage.from_(bucket).upload(path, PNG, TYPE)  # type: ignore[arg-type] # FileOptions is a TypedDict
     return path
+
+
+@pytest.fixture
+def thieves(world: World, bob: Person) -> dict[str, Person]:
+    """Who wants what is Alice's: carol's address is not confirmed, dora has signed out."""
+    return {"bob": bob, "carol": world.carol, "dora": world.dora, "nobody": world.nobody}
+
+
+every_thief = pytest.mark.parametrize("name", ["bob", "carol", "dora", "nobody"])
 
 
 def test_the_bucket_is_private_and_takes_what_platforms_take(
@@ -44,6 +63,7 @@ def test_the_bucket_is_private_and_takes_what_platforms_take(
     buckets = database.execute(
         "select id, public, file_size_limit, allowed_mime_types from storage.buckets"
     ).fetchall()
+    assert {name for name, *_ in buckets} == set(BUCKETS), "write the bucket down in expected.py"
     assert [(name, public, size) for name, public, size, _ in buckets] == [
         ("media", False, 500 * 1024 * 1024)
     ]
@@ -92,78 +112,81 @@ def test_alice_replaces_her_file(alice: Person, picture: str) -> None:
 
 # ---------------------------------------------------------------------------------------- other folders
 
-Attack = Callable[[Person, Person, str], httpx.Response]
+Attack = Callable[[Person, Person, str, str], httpx.Response]
 ATTACKS: dict[str, Attack] = {
-    "download": lambda thief, _, path: thief.storage("GET", f"object/media/{path}"),
-    "download as signed-in": lambda thief, _, path: thief.storage(
-        "GET", f"object/authenticated/media/{path}"
+    "download": lambda thief, _, bucket, path: thief.storage("GET", f"object/{bucket}/{path}"),
+    "download as signed-in": lambda thief, _, bucket, path: thief.storage(
+        "GET", f"object/authenticated/{bucket}/{path}"
     ),
-    "download as public": lambda thief, _, path: thief.storage("GET", f"object/public/media/{path}"),
-    "info": lambda thief, _, path: thief.storage("GET", f"object/info/media/{path}"),
-    "sign": lambda thief, _, path: thief.storage(
-        "POST", f"object/sign/media/{path}", json={"expiresIn": 60}
+    "download as public": lambda thief, _, bucket, path: thief.storage(
+        "GET", f"object/public/{bucket}/{path}"
     ),
-    "sign an upload": lambda thief, _, path: thief.storage(
-        "POST", f"object/upload/sign/media/{path}"
+    "info": lambda thief, _, bucket, path: thief.storage("GET", f"object/info/{bucket}/{path}"),
+    "sign": lambda thief, _, bucket, path: thief.storage(
+        "POST", f"object/sign/{bucket}/{path}", json={"expiresIn": 60}
     ),
-    "upload beside it": lambda thief, _, path: thief.storage(
-        "POST", f"object/media/{path}x", PNG, Content_Type="image/png"
+    "sign an upload": lambda thief, _, bucket, path: thief.storage(
+        "POST", f"object/upload/sign/{bucket}/{path}"
     ),
-    "replace": lambda thief, _, path: thief.storage(
-        "PUT", f"object/media/{path}", OTHER_PNG, Content_Type="image/png"
+    "upload beside it": lambda thief, _, bucket, path: thief.storage(
+        "POST", f"object/{bucket}/{path}x", PNG, Content_Type="image/png"
     ),
-    "upload over it": lambda thief, _, path: thief.storage(
-        "POST", f"object/media/{path}", OTHER_PNG, Content_Type="image/png", x_upsert="true"
+    "replace": lambda thief, _, bucket, path: thief.storage(
+        "PUT", f"object/{bucket}/{path}", OTHER_PNG, Content_Type="image/png"
     ),
-    "delete": lambda thief, _, path: thief.storage("DELETE", f"object/media/{path}"),
-    "copy into ones own folder": lambda thief, owner, path: thief.storage(
-        "POST", "object/copy", json=_from_to(path, path.replace(owner.id, thief.id or "anon"))
+    "upload over it": lambda thief, _, bucket, path: thief.storage(
+        "POST", f"object/{bucket}/{path}", OTHER_PNG, Content_Type="image/png", x_upsert="true"
     ),
-    "move into ones own folder": lambda thief, owner, path: thief.storage(
-        "POST", "object/move", json=_from_to(path, path.replace(owner.id, thief.id or "anon"))
+    "delete": lambda thief, _, bucket, path: thief.storage("DELETE", f"object/{bucket}/{path}"),
+    "copy into ones own folder": lambda thief, owner, bucket, path: thief.storage(
+        "POST", "object/copy", json=_from_to(path, path.replace(owner.id, thief.id or "anon"), bucket)
     ),
-    "climb out of ones own folder": lambda thief, _, path: thief.storage(
-        "GET", f"object/media/{thief.id or 'anon'}/%2e%2e/{path}"
+    "move into ones own folder": lambda thief, owner, bucket, path: thief.storage(
+        "POST", "object/move", json=_from_to(path, path.replace(owner.id, thief.id or "anon"), bucket)
     ),
-    "upload out of ones own folder": lambda thief, _, path: thief.storage(
-        "POST", f"object/media/{thief.id or 'anon'}/%2e%2e/{path}x", PNG, Content_Type="image/png"
+    "climb out of ones own folder": lambda thief, _, bucket, path: thief.storage(
+        "GET", f"object/{bucket}/{thief.id or 'anon'}/%2e%2e/{path}"
+    ),
+    "upload out of ones own folder": lambda thief, _, bucket, path: thief.storage(
+        "POST", f"object/{bucket}/{thief.id or 'anon'}/%2e%2e/{path}x", PNG, Content_Type="image/png"
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["bob", "nobody"])
+@every_thief
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_file_of_alice_is_out_of_reach(
-    alice: Person, bob: Person, nobody: Person, picture: str, attack: str, name: str
+    alice: Person, thieves: dict[str, Person], bucket: str, picture: str, attack: str, name: str
 ) -> None:
-    thief = {"bob": bob, "nobody": nobody}[name]
-    answer = ATTACKS[attack](thief, alice, picture)
+    answer = ATTACKS[attack](thieves[name], alice, bucket, picture)
     assert 400 <= answer.status_code < 500, answer.text
     assert PNG not in answer.content
-    bucket = alice.supabase.storage.from_("media")
-    assert bucket.download(picture) == PNG
-    assert [entry["name"] for entry in bucket.list(picture.rpartition("/")[0])] == ["picture.png"]
+    hers = alice.supabase.storage.from_(bucket)
+    assert hers.download(picture) == PNG
+    assert [entry["name"] for entry in hers.list(picture.rpartition("/")[0])] == ["picture.png"]
 
 
-@pytest.mark.parametrize("name", ["bob", "nobody"])
+@every_thief
 def test_a_list_of_anothers_folder_is_empty(
-    alice: Person, bob: Person, nobody: Person, picture: str, name: str
+    alice: Person, thieves: dict[str, Person], bucket: str, picture: str, name: str
 ) -> None:
-    thief = {"bob": bob, "nobody": nobody}[name]
     for prefix in (picture.rpartition("/")[0], alice.id, "", f"{alice.id}/"):
-        answer = thief.storage("POST", "object/list/media", json={"prefix": prefix, "limit": 100})
+        asked = {"prefix": prefix, "limit": 100}
+        answer = thieves[name].storage("POST", f"object/list/{bucket}", json=asked)
         assert answer.json() == [] or answer.status_code in (400, 401, 403)
 
 
-@pytest.mark.parametrize("name", ["bob", "nobody"])
+@every_thief
 def test_removing_many_removes_none_of_anothers(
-    alice: Person, bob: Person, nobody: Person, picture: str, name: str
+    alice: Person, thieves: dict[str, Person], bucket: str, picture: str, name: str
 ) -> None:
-    thief = {"bob": bob, "nobody": nobody}[name]
-    thief.storage("DELETE", "object/media", json={"prefixes": [picture]})
-    signed = thief.storage("POST", "object/sign/media", json={"paths": [picture], "expiresIn": 60})
+    thief = thieves[name]
+    thief.storage("DELETE", f"object/{bucket}", json={"prefixes": [picture]})
+    signed = thief.storage(
+        "POST", f"object/sign/{bucket}", json={"paths": [picture], "expiresIn": 60}
+    )
     assert "token=" not in signed.text
-    assert alice.supabase.storage.from_("media").download(picture) == PNG
+    assert alice.supabase.storage.from_(bucket).download(picture) == PNG
 
 
 def test_alice_moves_and_copies_nothing_into_the_folder_of_bob(
@@ -218,5 +241,5 @@ def test_buckets_are_made_changed_and_dropped_by_the_service_only(
     assert "media" not in listed.text
 
 
-def _from_to(source: str, destination: str) -> dict[str, str]:
-    return {"bucketId": "media", "sourceKey": source, "destinationKey": destination}
+def _from_to(source: str, destination: str, bucket: str = "media") -> dict[str, str]:
+    return {"bucketId": bucket, "sourceKey": source, "destinationKey": destination}
