@@ -9,7 +9,7 @@ from typing import Any
 # Threads: most requests wait for Supabase or a platform, and each followed answer or generation holds one. The mentor answers 64
 # at a time; the others are for everything else. They are made when they are needed: fifty answers at once, each with the threads
 # that ask the Space, make a process 11 MB larger (tests/bench/bench_first_token.py).
-worker_class = "gthread"
+worker_class = "backend.web_worker.WebWorker"
 threads = 96
 # A request may wait 60 s (`Prefer: wait`), a stream much longer; this is about a worker that hangs altogether.
 timeout = 120

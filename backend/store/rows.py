@@ -44,14 +44,15 @@ def claimed_target(row: dict[str, Any]) -> ClaimedTarget:
         identity=_identity(account),
         granted_scopes=tuple(account["granted_scopes"]),
         tokens=sealed_tokens(token),
-        media=tuple(_media(media) for media in row["media"]),
+        media=tuple(_media(media, row.get("videos", {})) for media in row["media"]),
         notes=row["notes"],
     )
 
 
-def _media(row: dict[str, Any]) -> ClaimedMedia:
-    """What this version knows of a file: a newer database may tell more."""
-    known: dict[str, Any] = {field.name: row.get(field.name) for field in fields(ClaimedMedia)}
+def _media(row: dict[str, Any], videos: dict[str, Any]) -> ClaimedMedia:
+    """What this version knows of a file, and of videos by their ids: a newer database may tell more."""
+    told = row | videos.get(row["media_id"], {})
+    known: dict[str, Any] = {field.name: told.get(field.name) for field in fields(ClaimedMedia)}
     return ClaimedMedia(**known)
 
 
