@@ -30,6 +30,7 @@ from .api import (
     limits,
     media,
     metrics,
+    notifications,
     platforms,
     posts,
     slots,
@@ -114,6 +115,7 @@ def create_app(services: Services) -> OpenAPI:
         media.api,
         bulk.api,
         insights.api,
+        notifications.api,
         account.api,
     ):
         app.register_api(blueprint)

@@ -28,6 +28,7 @@ from .core.importing import Importer
 from .core.indexing import DocumentIndexer, Indexer
 from .core.leaving import Leaver
 from .core.listing import SourceLists
+from .core.mailing import Mailer
 from .core.mentoring import Mentor
 from .core.models import Model
 from .core.platform_contract import Platform
@@ -39,7 +40,8 @@ from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
 from .core.retrieving import Retriever
 from .core.speaking import Speaker
-from .links import MediaLinks
+from .links import MediaLinks, UnsubscribeLinks
+from .mail import MailServer, Writer
 from .media.document_text import read_document
 from .media.erasing import erase_place
 from .media.fitting import fit_picture
@@ -86,6 +88,7 @@ class Services:
     importer: Importer
     write_posts: Callable[[Iterable[dict[str, Any]]], Iterator[str]]
     draw_heat_map: Callable[..., bytes]
+    unsubscribe_links: UnsubscribeLinks
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class WorkerServices:
     platforms: Mapping[str, Platform]
     follow_ups: FollowUps
     leaver: Leaver
+    mailer: Mailer | None
 
 
 def build(settings: Settings) -> Services:
@@ -139,6 +143,7 @@ def build(settings: Settings) -> Services:
         Importer(CsvSheets(), _public_door(settings), Inspector(), supabase.service.media),
         write_posts,
         draw_heat_map,
+        UnsubscribeLinks(settings.token_key_bytes(), settings.public_url),
     )  # fmt: skip
 
 
@@ -190,6 +195,7 @@ def build_worker(
         platforms,
         FollowUps(supabase.service.published, supabase.service.targets, platforms, keeper, clock.now),
         Leaver(supabase.service.deletions, _connector(settings, supabase, platforms, sealer).disconnect),
+        _mailer(settings, supabase, stopping),
     )  # fmt: skip
 
 
@@ -257,6 +263,15 @@ def _generator(
         supabase.service.generations, supabase.service.media, _model(settings, settings.writer_space), _public_door(settings), Reader(), Inspector(),
         Ruler(PLATFORMS, weighted_length), written, deadline_seconds=settings.generation_deadline_seconds, stopping=stopping,
     )  # fmt: skip
+
+
+def _mailer(settings: Settings, supabase: Supabase, stopping: threading.Event) -> Mailer | None:
+    if settings.smtp_url is None or settings.mail_from is None:
+        return None
+    links = UnsubscribeLinks(settings.token_key_bytes(), settings.public_url)
+    server = MailServer(settings.smtp_url.get_secret_value(), settings.mail_from)
+    write = Writer(settings.frontend_origins[0], links.address)
+    return Mailer(supabase.service.mails, write, server.connect, stopping)
 
 
 def _speaker(settings: Settings, supabase: Supabase) -> Speaker:

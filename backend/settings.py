@@ -10,6 +10,7 @@ import binascii
 import os
 import re
 import tempfile
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -98,6 +99,9 @@ class Settings(BaseSettings):
     rate_limit_chat: int = Field(default=30, ge=1)
     rate_limit_speak: int = Field(default=30, ge=1)
 
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = None
+
     worker_threads: int = Field(default=16, ge=1, le=256)
     publish_lease_seconds: int = Field(default=60, ge=2, le=600)
     platform_timeout_seconds: float = Field(default=30, ge=1, le=300)
@@ -177,8 +181,34 @@ class Settings(BaseSettings):
             raise ValueError("must be memory://, redis://… or rediss://…")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            known = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
+            usable = known and not (parts.path.strip("/") or parts.query or parts.fragment)
+        except ValueError:  # a password that is not encoded ends up as a port, and in the message
+            usable = False
+        if not usable:
+            raise ValueError(
+                "must be smtp://HOST:PORT or smtps://HOST:PORT, with USER:PASSWORD@ (encoded) where the server asks for it"
+            )
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_sender(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]):
+            raise ValueError("must be an address such as Lin <lin@example.org>")
+        return value
+
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
+        if bool(self.smtp_url) != bool(self.mail_from):
+            raise ValueError("SMTP_URL and MAIL_FROM go together: one of them is missing")
         if self.platform_timeout_seconds >= self.publish_lease_seconds:
             raise ValueError(
                 "PLATFORM_TIMEOUT_SECONDS must stay below PUBLISH_LEASE_SECONDS, or a slow answer outlives its lease"

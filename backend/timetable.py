@@ -26,6 +26,7 @@ from .jobs import (
     renew_leases,
     run_generations,
     send_heartbeat,
+    send_mails,
     settle_spooled,
     settle_unconfirmed,
     watch_permissions,
@@ -56,6 +57,15 @@ class Job:
     def name(self) -> str:
         """The module's name."""
         return self.run.__module__.rsplit(".", 1)[-1]
+
+
+def _mail(settings: Settings) -> tuple[Job, ...]:
+    # without a mail server nothing is claimed: what waits is too old after three days
+    if settings.smtp_url is None:
+        return ()
+    return (
+        Job(send_mails.run, 10, "nobody waits in front of a mailbox; a digest is due by the hour"),
+    )
 
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
@@ -133,5 +143,6 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             "who leaves during a send is gone seconds after it, and waits for no dead process",
         ),
         Job(add_up_counts.run, 15, "a scrape reads the events since, a few thousand at most"),
+        *_mail(settings),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )

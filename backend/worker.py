@@ -87,6 +87,8 @@ def main() -> int:
     scheduler.start()
     threading.Thread(target=_follow_clock, args=(scheduler, services.stopping), daemon=True).start()
     log.info("worker started", extra={"worker": services.name, "threads": settings.worker_threads})
+    if services.mailer is None:
+        log.info("no mail is sent: SMTP_URL and MAIL_FROM are not set")
     signal.sigwait(STOP_SIGNALS)
     services.stopping.set()
     scheduler.shutdown(wait=False)

@@ -32,13 +32,14 @@ class Live(Model):
 
 class Ready(Model):
     """Each part and what is wrong with it (empty: nothing). `versions` warns of platforms' API versions that end within sixty
-    days; that alone makes nothing unready."""
+    days, `mail` says when none is sent; these alone make nothing unready."""
 
     status: Literal["ready", "not ready"]
     database: str = Field(examples=[""])
     worker: str = Field(examples=["no worker has been heard of for 63 s"])
     queue: str = Field(examples=[""])
     versions: str = Field(examples=[""])
+    mail: str = Field(examples=["off: SMTP_URL and MAIL_FROM are not set"])
 
 
 @api.get("/live", responses={200: Live}, summary="The process answers")
@@ -54,7 +55,12 @@ def live() -> dict[str, str]:
 def ready() -> Response:
     parts = _parts()
     is_ready = not any(parts.values())
-    told = {"status": "ready" if is_ready else "not ready", **parts, "versions": _versions()}
+    told = {
+        "status": "ready" if is_ready else "not ready",
+        **parts,
+        "versions": _versions(),
+        "mail": _mail(),
+    }
     answer: Response = jsonify(told)
     answer.status_code = 200 if is_ready else 503
     return answer
@@ -85,3 +91,8 @@ def _versions() -> str:
     platforms = current_app.extensions["lin"].platforms
     near = (v for v in version_ends(platforms, utc_now().date()) if v.is_near)
     return " ".join(version.sentence for version in near)
+
+
+def _mail() -> str:
+    settings = current_app.extensions["lin"].settings
+    return "" if settings.smtp_url else "off: SMTP_URL and MAIL_FROM are not set"

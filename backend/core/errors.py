@@ -17,6 +17,11 @@ LinError
 │   ├── Reconnect           the account's permission is gone; only its owner can renew it
 │   ├── Rejected            refused for good; the same request will be refused again
 │   └── OutcomeUnknown      it may be live; nobody knows yet, never send again by machine
+├── MailError               a mail was not handed over
+│   ├── MailServerAway      no connection, or none that takes mail of ours; nothing was sent
+│   ├── MailPostponed       the server wants it later; not sent
+│   ├── MailRefused         the server, or we, will never take it for this address
+│   └── MailMaybeSent       the connection broke while the server had it; nobody knows
 ├── FetchError              a URL a user gave could not be read
 │   ├── AddressRefused      scheme, host or address we do not connect to
 │   ├── TooLarge            more bytes than the limit, packed or unpacked
@@ -185,6 +190,26 @@ class Rejected(PlatformError):
 
 class OutcomeUnknown(PlatformError):
     """It may be live and nobody knows yet. Never sent again by the machine."""
+
+
+class MailError(LinError):
+    """A mail was not handed over."""
+
+
+class MailServerAway(MailError):
+    """No connection, or none that takes mail of ours; nothing was sent, and other mails fare no better."""
+
+
+class MailPostponed(MailError):
+    """The server wants it later; it was not sent."""
+
+
+class MailRefused(MailError):
+    """It will never be taken for this address."""
+
+
+class MailMaybeSent(MailError):
+    """The connection broke while the server had it; nobody knows whether it went."""
 
 
 class FetchError(LinError):

@@ -10,6 +10,7 @@ from .calls import Calls
 from .chat import Answers
 from .files import Files
 from .generations import Generations
+from .mails import Mails
 from .media import Media
 from .operations import Operations
 from .passages import Passages
@@ -35,4 +36,5 @@ class Service:
         self.speeches = Speeches(calls, files)
         self.operations = Operations(calls)
         self.passages = Passages(calls)
+        self.mails = Mails(calls)
         self.deletions = Deletions(calls, files, auth)

@@ -107,6 +107,7 @@ FUNCTIONS = {
     "claim_due_targets": SERVICE,
     "claim_unconfirmed": SERVICE,
     "claim_generation": SERVICE,
+    "claim_mails": SERVICE,
     "claim_measurements": SERVICE,
     "claim_profiles": SERVICE,
     "claim_unembedded": SERVICE,
@@ -140,6 +141,7 @@ FUNCTIONS = {
     "quiet_account": SERVICE,
     "record_chat_answers": SERVICE,
     "record_generation_progress": SERVICE,
+    "record_mails": SERVICE,
     "record_source_fetch": SERVICE,
     "recover_leases": SERVICE,
     "refresh_source": USERS,
@@ -159,6 +161,7 @@ FUNCTIONS = {
     "store_embeddings": SERVICE,
     "store_passages": SERVICE,
     "stop_chat_answer": USERS,
+    "stop_mails": SERVICE,
     "system_health": SERVICE,
     "take_idempotency_key": SERVICE,
     "take_source_items": SERVICE,
@@ -171,6 +174,7 @@ FUNCTIONS = {
 # Functions in the schema private that a role other than the owner may execute; the API does not expose the schema.
 PRIVATE_FUNCTIONS = {
     "account_with_token": {SERVICE},
+    "are_notification_settings": {SERVICE, USERS},
     "as_id": {USERS},
     "book_queued_posts": {SERVICE},
     "choose_heads": {SERVICE},

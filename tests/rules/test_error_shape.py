@@ -13,6 +13,7 @@ from tests.rules.conftest import FRONTEND, Application
 # Everything that answers without a token. A new entry here is a decision, not an accident.
 OPEN = {
     "/", "/openapi.json", "/health/live", "/health/ready", "/metrics", "/api/platforms/<platform>/callback", "/media/<token>",
+    "/api/notifications/unsubscribe",
     "/docs/", "/docs/openapi.json", "/docs/static/<path:filename>",
     "/docs/swagger", "/docs/swagger/<path:filename>", "/docs/oauth2-redirect.html",
 }  # fmt: skip

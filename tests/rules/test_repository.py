@@ -19,8 +19,6 @@ DOT_FILES = {".env.example", ".gitignore", ".dockerignore", ".ci", ".github"}
 
 # Documented beside the settings, and read by the local stack instead of the backend.
 LOCAL_STACK = {
-    "SMTP_URL": "the mail server that the local Auth sends through",
-    "MAIL_FROM": "the sender of the local Auth's mails",
     "DATABASE_URL": "the database of a hosted project, for migrations",
 }
 

@@ -33,6 +33,9 @@ ROOT = Path(__file__).resolve().parents[2]
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 
+MAIL = {"smtp_url": "smtp://127.0.0.1:25", "mail_from": "lin@example.org"}
+
+
 def table(**changed: Any) -> dict[str, Job]:
     settings = Settings(
         supabase_url="https://a.example", supabase_key="k", supabase_secret_key="s", public_url="https://b.example",
@@ -46,7 +49,11 @@ def table(**changed: Any) -> dict[str, Job]:
 def test_every_module_of_jobs_is_in_the_table_and_nothing_else() -> None:
     folder = Path(str(backend.jobs.__file__)).parent
     modules = {file.stem for file in folder.glob("*.py")} - {"__init__", "ports"}
-    assert set(table()) == modules
+    assert set(table(**MAIL)) == modules
+
+
+def test_without_a_mail_server_nothing_is_taken_from_the_outbox() -> None:
+    assert set(table(**MAIL)) - set(table()) == {"send_mails"}
 
 
 def test_every_interval_has_a_reason_in_a_sentence() -> None:

@@ -78,6 +78,11 @@ class Services:
         # without services nobody sends mail; the gateway still wants to know where to
         return str(mailbox.wait_ready()["smtp"]) if mailbox else f"smtp://127.0.0.1:{PORTS['smtp']}"
 
+    @property
+    def takes_mail(self) -> bool:
+        """Whether there is a mail server: one that was started here, or one that the environment names."""
+        return "SMTP_URL" in self._environ or "mailbox" in self._children
+
     def _ready_url(self, name: str, seconds: float = READY_SECONDS) -> str | None:
         child = self._children.get(name)
         return str(child.wait_ready(seconds)["ready"]) if child else None

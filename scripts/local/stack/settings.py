@@ -93,7 +93,6 @@ def backend_environment(
         "LINKEDIN_MEDIA_GRACE_SECONDS": "0",
         "TIKTOK_AUDITED": "true",
         "TIKTOK_PULL_PREFIX": f"{environ.get('PUBLIC_URL', api_url).rstrip('/')}/media/",
-        "MAIL_FROM": MAIL_FROM,
         "LOG_LEVEL": "INFO",
         **{f"RATE_LIMIT_{name}": NO_RATE_LIMIT for name in RATE_LIMITS},
         "SPOOL_DIRECTORY": spool_directory,
@@ -109,7 +108,9 @@ def backend_environment(
         "MENTOR_SPACE": environ.get("MENTOR_SPACE", space_url),
         "VOICE_SPACE": environ.get("VOICE_SPACE", space_url),
         "EMBEDDING_SPACE": environ.get("EMBEDDING_SPACE", space_url),
+        # empty where there is no mail server: the worker then sends none
         "SMTP_URL": smtp_url,
+        "MAIL_FROM": environ.get("MAIL_FROM", MAIL_FROM) if smtp_url else "",
         # the local frontend's feed lies on loopback, which the fetcher refuses otherwise
         "FETCH_PRIVATE_ORIGINS": frontend_url,
         "PLATFORM_SANDBOX_URL": sandbox_url,

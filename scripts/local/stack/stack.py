@@ -137,7 +137,8 @@ class Stack:
             frontend_url=self._services.frontend_url,
             sandbox_url=self._services.sandbox_url,
             space_url=self._services.space_url,
-            smtp_url=supabase.smtp_url or self._services.smtp_url,
+            smtp_url=supabase.smtp_url
+            or (self._services.smtp_url if self._services.takes_mail else ""),
             spool_directory=str(self.state / "spool"),
         )
         if self._with["web"]:
