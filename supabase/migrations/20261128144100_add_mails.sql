@@ -12,8 +12,6 @@ alter table public.notifications
   add column mail_error text,
   add constraint notifications_mail_state_check check (mail_state in ('waiting', 'sending', 'sent', 'skipped', 'failed')) not valid,
   add constraint notifications_mail_error_check check (char_length(mail_error) <= 300) not valid;
-alter table public.notifications validate constraint notifications_mail_state_check;
-alter table public.notifications validate constraint notifications_mail_error_check;
 comment on column public.notifications.mail_state is
   'Null: no mail. skipped: none was needed any more; failed: given up. Both say why in mail_error.';
 comment on column public.notifications.mail_due_at is 'When the mail is tried; while it is being sent, when its lease ends. Null: no (more) mail.';
@@ -70,7 +68,6 @@ grant execute on function private.are_notification_settings(jsonb) to authentica
 update public.profiles set notification_settings = '{}' where not private.are_notification_settings(notification_settings);
 alter table public.profiles add constraint profiles_notification_settings_known
   check (private.are_notification_settings(notification_settings)) not valid;
-alter table public.profiles validate constraint profiles_notification_settings_known;
 comment on column public.profiles.notification_settings is
   'Mail by topic (true or false), "mail": false for none at all, "digest_hour": one mail a day at this hour of the user''s zone.';
 

@@ -376,6 +376,11 @@ class PublicNotifications(BaseModel):
     event_key: str = Field(alias="event_key")
     id: uuid.UUID = Field(alias="id")
     kind: str = Field(alias="kind")
+    mail_due_at: Optional[datetime.datetime] = Field(alias="mail_due_at")
+    mail_error: Optional[str] = Field(alias="mail_error")
+    mail_id: Optional[uuid.UUID] = Field(alias="mail_id")
+    mail_state: Optional[str] = Field(alias="mail_state")
+    mail_tries: int = Field(alias="mail_tries")
     payload: JsonValue = Field(alias="payload")
     read_at: Optional[datetime.datetime] = Field(alias="read_at")
     user_id: uuid.UUID = Field(alias="user_id")
@@ -386,6 +391,11 @@ class PublicNotificationsInsert(TypedDict):
     event_key: Annotated[str, Field(alias="event_key")]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     kind: Annotated[str, Field(alias="kind")]
+    mail_due_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="mail_due_at")]]
+    mail_error: NotRequired[Annotated[Optional[str], Field(alias="mail_error")]]
+    mail_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="mail_id")]]
+    mail_state: NotRequired[Annotated[Optional[str], Field(alias="mail_state")]]
+    mail_tries: NotRequired[Annotated[int, Field(alias="mail_tries")]]
     payload: NotRequired[Annotated[JsonValue, Field(alias="payload")]]
     read_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="read_at")]]
     user_id: Annotated[uuid.UUID, Field(alias="user_id")]
@@ -396,6 +406,11 @@ class PublicNotificationsUpdate(TypedDict):
     event_key: NotRequired[Annotated[str, Field(alias="event_key")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     kind: NotRequired[Annotated[str, Field(alias="kind")]]
+    mail_due_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="mail_due_at")]]
+    mail_error: NotRequired[Annotated[Optional[str], Field(alias="mail_error")]]
+    mail_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="mail_id")]]
+    mail_state: NotRequired[Annotated[Optional[str], Field(alias="mail_state")]]
+    mail_tries: NotRequired[Annotated[int, Field(alias="mail_tries")]]
     payload: NotRequired[Annotated[JsonValue, Field(alias="payload")]]
     read_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="read_at")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]

@@ -151,14 +151,14 @@ isOneToOne: false
                   ]
                 },"notifications": {
                   Row: {
-                    "created_at": string,"emailed_at": string | null,"event_key": string,"id": string,"kind": string,"payload": NonNullable<Json>,"read_at": string | null,"user_id": string
+                    "created_at": string,"emailed_at": string | null,"event_key": string,"id": string,"kind": string,"mail_due_at": string | null,"mail_error": string | null,"mail_id": string | null,"mail_state": string | null,"mail_tries": number,"payload": NonNullable<Json>,"read_at": string | null,"user_id": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at"?: string,"emailed_at"?: string | null,"event_key": string,"id"?: string,"kind": string,"payload"?: NonNullable<Json>,"read_at"?: string | null,"user_id": string
+                    "created_at"?: string,"emailed_at"?: string | null,"event_key": string,"id"?: string,"kind": string,"mail_due_at"?: string | null,"mail_error"?: string | null,"mail_id"?: string | null,"mail_state"?: string | null,"mail_tries"?: number,"payload"?: NonNullable<Json>,"read_at"?: string | null,"user_id": string
                   }
                   Update: {
-                    "created_at"?: string,"emailed_at"?: string | null,"event_key"?: string,"id"?: string,"kind"?: string,"payload"?: NonNullable<Json>,"read_at"?: string | null,"user_id"?: string
+                    "created_at"?: string,"emailed_at"?: string | null,"event_key"?: string,"id"?: string,"kind"?: string,"mail_due_at"?: string | null,"mail_error"?: string | null,"mail_id"?: string | null,"mail_state"?: string | null,"mail_tries"?: number,"payload"?: NonNullable<Json>,"read_at"?: string | null,"user_id"?: string
                   }
                   Relationships: [
 
@@ -685,6 +685,9 @@ isOneToOne: false
               "id": string,"input": Json,"lease_token": number,"user_id": string
             }[]
                            },
+"claim_mails":
+{ Args: { "lease_seconds": number,"take": number }; Returns: Json
+                           },
 "claim_measurements":
 { Args: { "take": number }; Returns: Json
                            },
@@ -812,6 +815,9 @@ isOneToOne: false
                            },
 "record_generation_progress":
 { Args: { "generation": string,"lease_seconds": number,"new_progress": Json,"new_space": string,"new_status": Database["public"]['Enums']["generation_status"],"token": number }; Returns: string
+                           },
+"record_mails":
+{ Args: { "results": Json }; Returns: number
                            },
 "record_source_fetch":
 { Args: { "result": Json,"source": string }; Returns: number
@@ -959,6 +965,9 @@ isOneToOne: false
                            },
 "stop_chat_answer":
 { Args: { "message": string }; Returns: boolean
+                           },
+"stop_mails":
+{ Args: { "owner": string,"topic": string }; Returns: boolean
                            },
 "store_account":
 { Args: { "account": Json,"token": Json }; Returns: string

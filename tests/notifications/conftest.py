@@ -80,7 +80,7 @@ class Mailroom(World):
         self.admin.run("update notifications set mail_due_at = now() where user_id = %s and mail_due_at is not null", user_id)  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def floor() -> Iterator[Stack]:
     """Database and gateway."""
     stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=BARE)
@@ -100,7 +100,7 @@ def world(floor: Stack) -> Iterator[Mailroom]:
         made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(floor: Stack) -> Iterator[Supabase]:
     """The project as the backend reaches it."""
     one = Supabase(
