@@ -31,7 +31,10 @@ def register(app: Flask, *, https: bool) -> None:
     def protect(response: Response) -> Response:
         response.headers.update(always)
         page = request.blueprint in _PAGES and response.mimetype == "text/html"
-        response.headers["Content-Security-Policy"] = _page_policy() if page else data
+        policy = _page_policy() if page else data
+        response.headers.setdefault(
+            "Content-Security-Policy", policy
+        )  # a page with a form has its own
         # answers of the API are somebody's own; those of the views that say so themselves stay
         if request.path.startswith("/api/") and not response.cache_control.no_store:
             response.headers["Cache-Control"] = "no-store"

@@ -12,20 +12,21 @@ from pydantic import Field
 from ..described import Model
 from ..problems import refused
 from .access import open_to_all
+from .limits import unlimited
 
 api = APIBlueprint(
     "notifications",
     __name__,
     url_prefix="/api/notifications",
     abp_tags=[Tag(name="Notifications")],
-    abp_responses=refused(404, 503),
+    abp_responses=refused(404, 429, 503),
 )
 
 _PAGE: ResponseDict = {
     200: {"description": "A page for people", "content": {"text/html": {"schema": {"type": "string"}}}}
 }  # fmt: skip
-# a form and nothing else: no script, no frame, no address of anybody else
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+# as every answer, but that its form may be sent
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 _TOPICS = {
     "en": {
@@ -91,6 +92,7 @@ def ask(query: UnsubscribeQuery) -> Response:
     description="What mail programs call (List-Unsubscribe-Post), and the button of the page. Any body is taken, and none is read. May be repeated.",
 )  # fmt: skip
 @open_to_all
+@unlimited  # a mail provider clicks for everybody from few addresses, and a link that is not ours costs nothing
 def stop(query: UnsubscribeQuery) -> Response:
     lin = current_app.extensions["lin"]
     user_id, topic, language = lin.unsubscribe_links.read(query.token)
@@ -102,12 +104,9 @@ def stop(query: UnsubscribeQuery) -> Response:
 
 def _page(language: str, title: str, text: str, form: str = "") -> Response:
     answer = current_app.make_response(
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>body {{ font: 16px/1.5 sans-serif; max-width: 30em; margin: 4em auto; padding: 0 1em }}</style>"
-        f"</head><body><h1>{escape(title)}</h1><p>{escape(text)}</p>{form}</body></html>"
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(text)}</p>{form}</html>"
     )
     answer.content_type = "text/html; charset=utf-8"
     answer.headers["Content-Security-Policy"] = _POLICY
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["Cache-Control"] = "no-store"
     return answer
