@@ -72,6 +72,9 @@ def _documents() -> dict[tuple[str, str], Route]:
 ROUTES: dict[tuple[str, str], Route] = _documents() | {
     ("GET", "/health/ready"): _plain(OPEN, 200),
     ("GET", "/media/<token>"): _of(OPEN, file=lambda hers, _mine: {"path": {"token": hers.media}}),
+    # the token in it is the permission; tests/notifications/test_unsubscribe.py tries it with other people's
+    ("GET", "/api/notifications/unsubscribe"): _plain(OPEN, 404, query_string={"token": "x"}),
+    ("POST", "/api/notifications/unsubscribe"): _plain(OPEN, 404, query_string={"token": "x"}),
     ("GET", "/api/platforms/<platform>/callback"): _plain(
         OPEN, 422, path={"platform": "linkedin"}, query_string={"state": "x", "code": "x"}
     ),
