@@ -55,7 +55,7 @@ from .sealing import Sealer
 from .settings import Settings, read_settings
 from .sources import Opml, Reader
 from .sources.language import detect_language
-from .spaces import connect
+from .spaces import FollowedModel, connect
 from .spool import Spool
 from .store import Supabase
 
@@ -250,7 +250,7 @@ def _model(settings: Settings, space: str | None) -> Model | None:
         secret.get_secret_value() if secret else None
         for secret in (settings.hugging_key, settings.model_key)
     )
-    return connect(space, token=token, key=key) if space else None
+    return FollowedModel(connect(space, token=token, key=key)) if space else None
 
 
 def _generator(

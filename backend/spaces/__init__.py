@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from backend.core.models import Model
 
+from .followed import FollowedModel
 from .gradio_model import GradioModel
 
 
@@ -23,4 +24,4 @@ def connect(space: str, *, token: str | None = None, key: str | None = None) -> 
     return GradioModel(space, token=token)
 
 
-__all__ = ["GradioModel", "connect"]
+__all__ = ["FollowedModel", "GradioModel", "connect"]

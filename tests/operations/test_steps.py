@@ -12,8 +12,10 @@ import pytest
 
 from backend.api.remembering import Remembered
 from backend.core import following
-from backend.core.errors import NotSent
+from backend.core.errors import NotSent, SpaceFailed
+from backend.core.models import ChatRequest
 from backend.outbound import PlatformHttp
+from backend.spaces import FollowedModel
 from backend.tracing import Spans
 from tests.operations.stand_in import StandIn
 
@@ -86,6 +88,26 @@ def test_an_attempt_is_a_span_with_its_calls_inside(
     assert (call["name"], call["parent"]) == ("platform call", attempt["id"])
     assert (call["server.address"], call["http.request.method"]) == ("api.linkedin.com", "POST")
     assert (call["lin.platform_request_id"], call["http.response.status_code"]) == ("number-7", 200)
+
+
+def test_a_call_of_a_space_is_a_span_without_what_was_said(
+    stand_in: StandIn, followed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    stand_in.traces.clear()
+
+    class Deaf:
+        space = "owner/mentor"
+
+        def chat(self, request: ChatRequest, **more: Any) -> str:
+            raise SpaceFailed(request.message)
+
+    model: Any = FollowedModel(Deaf())  # type: ignore[arg-type] # only what is called
+    with pytest.raises(SpaceFailed):
+        model.chat(ChatRequest("hunter2"), deadline_seconds=1)
+    (call,) = followed()
+    assert (call["name"], call["lin.space"], call["lin.role"]) == ("space call", "owner/mentor", "mentor")  # fmt: skip
+    assert call["error.type"] == "SpaceFailed"
+    assert "hunter2" not in repr(call)
 
 
 def test_a_step_that_fails_says_what_kind_of_error_and_not_what_it_said(
