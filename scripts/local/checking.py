@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import advisors, generated
+from . import advisors, auditing, generated
 from .paths import ROOT
 from .stack import Stack, StackError
 from .stack.migrations import without_tls
@@ -34,8 +34,15 @@ FORBIDDEN = {
 }
 
 
+REQUIREMENTS = [ROOT / name for name in ("requirements.txt", "requirements-dev.txt", "scripts/constraints.txt")]  # fmt: skip
+
+
 class CheckFailedError(Exception):
     """Something is not as it should be; the message is what to read."""
+
+
+class CheckSkipped(Exception):
+    """This machine cannot tell; the message is why."""
 
 
 def run(*command: str) -> None:
@@ -87,10 +94,11 @@ def check_migrations() -> None:
 def check_pins() -> None:
     """Every Python and Node package has one exact version, and no file names a registry."""
     problems = []
-    for name in ("requirements.txt", "requirements-dev.txt", "scripts/constraints.txt"):
-        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+    for file in REQUIREMENTS:
+        for number, line in enumerate(file.read_text().splitlines(), 1):
             wanted = line.partition("#")[0].strip()
             if wanted and not wanted.startswith(("-r ", "-c ")) and "==" not in wanted:
+                name = file.relative_to(ROOT)
                 problems.append(f'{name}:{number}: "{wanted}" needs an exact version (==)')
     packages = json.loads((ROOT / "scripts/local/package.json").read_text())["dependencies"]
     lock = json.loads((ROOT / "scripts/local/package-lock.json").read_text())["packages"]
@@ -108,6 +116,16 @@ def check_pins() -> None:
     ]
     if problems:
         raise CheckFailedError("\n".join(problems))
+
+
+def check_known_vulnerabilities() -> None:
+    """pip-audit knows nothing against what is pinned, if this machine can ask. Raises CheckSkipped when it cannot."""
+    try:
+        found = auditing.audit(auditing.pinned(REQUIREMENTS))
+    except auditing.Unaudited as error:
+        raise CheckSkipped(str(error)) from error
+    if found:
+        raise CheckFailedError("\n".join(found))
 
 
 def check_secrets() -> None:
@@ -161,14 +179,17 @@ class Table:
         """Run one check and say at once how it went."""
         print(f"{name:<16} ", end="", flush=True)
         began = time.monotonic()
-        problem = ""
+        problem = skipped = ""
         try:
             check()
         except (CheckFailedError, StackError) as error:
             problem = str(error)
+        except CheckSkipped as reason:
+            skipped = f"  skipped: {reason}"
         seconds = time.monotonic() - began
         self.rows.append((name, not problem, seconds))
-        print(f"{'FAILED' if problem else 'ok':<7} {seconds:5.1f} s", flush=True)
+        outcome = "FAILED" if problem else "-" if skipped else "ok"
+        print(f"{outcome:<7} {seconds:5.1f} s{skipped}", flush=True)
         if problem:
             print("  " + problem.replace("\n", "\n  "), flush=True)
 
@@ -182,6 +203,7 @@ def main() -> int:
     table.add("migration lint", check_migrations)
     table.add("pins", check_pins)
     table.add("secrets", check_secrets)
+    table.add("vulnerabilities", check_known_vulnerabilities)
     state = Path(tempfile.mkdtemp(prefix="lin-check-"))
     stack = Stack(ROOT, state, services=False, extra_env={"SUPABASE_URL": ""})
     try:
