@@ -7,11 +7,13 @@ import os
 import re
 import select
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import structlog
 
 from .core.following import current_names
+from .core.hiding import REMOVED, Hider
 
 # What must never be readable in a log, whoever wrote the line: bearer tokens, JWTs and JWEs, Supabase and Hugging Face
 # keys, passwords in URLs, and the values of query, form or JSON fields that carry credentials.
@@ -28,9 +30,15 @@ _SECRETS = re.compile(
 )
 
 
+# The process's own secrets, which are known and need not look like any.
+_own = Hider()
+
+
 def scrub(text: str) -> str:
-    """The text with everything that looks like a credential taken out."""
-    return _SECRETS.sub(lambda m: f"{m['bearer'] or m['url'] or m['field'] or ''}[removed]", text)
+    """The text with everything taken out that is a secret of this process or looks like a credential."""
+    return _SECRETS.sub(
+        lambda m: f"{m['bearer'] or m['url'] or m['field'] or ''}{REMOVED}", _own.without(text)
+    )
 
 
 def scrubbed(value: Any) -> Any:
@@ -91,6 +99,10 @@ class UnhurriedHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Count the line as lost. The library would print the record's arguments as they are, secrets and all."""
+        self._lost += 1
+
     def _write(self, stream: TextIO, line: str) -> bool:
         """Whether all of it was taken. A reader who is only slow is given a moment, one who is known to be gone none."""
         try:
@@ -112,6 +124,11 @@ def _lines_lost(count: int) -> logging.LogRecord:
     return logging.makeLogRecord(
         {"name": "lin.logs", "levelno": logging.WARNING, "levelname": "WARNING", "msg": "log lines were lost", "count": count}
     )  # fmt: skip
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Never write any of these."""
+    _own.add(secrets)
 
 
 def configure(level: str, *, readable: bool = False) -> None:

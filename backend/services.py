@@ -39,8 +39,10 @@ from .core.reading import SourceFetcher
 from .core.reconciling import Reconciler
 from .core.refreshing import TokenKeeper
 from .core.retrieving import Retriever
+from .core.rotating import Findings, Rotation
 from .core.speaking import Speaker
 from .links import MediaLinks, UnsubscribeLinks
+from .logs import hide
 from .mail import MailServer, Writer
 from .media.document_text import read_document
 from .media.erasing import erase_place
@@ -52,7 +54,7 @@ from .platforms import PLATFORMS
 from .platforms.ruler import Ruler
 from .platforms.x_text import weighted_length
 from .sealing import Sealer
-from .settings import Settings, read_settings
+from .settings import Settings, SettingsError, read_settings, secrets_of, variable_of
 from .sources import Opml, Reader
 from .sources.language import detect_language
 from .spaces import FollowedModel, connect
@@ -199,6 +201,12 @@ def build_worker(
     )  # fmt: skip
 
 
+def build_rotation(settings: Settings, on_progress: Callable[[Findings], None]) -> Rotation:
+    """What seals everything again under the newest key."""
+    sealer = Sealer(settings.token_key_bytes())
+    return Rotation(_supabase(settings).service.sealed, sealer, on_progress)
+
+
 def _supabase(settings: Settings) -> Supabase:
     return Supabase(
         settings.supabase_url,
@@ -213,10 +221,9 @@ def _platforms(settings: Settings) -> dict[str, Platform]:
         total_timeout=settings.platform_timeout_seconds,
         pool_size=2 * settings.worker_threads,
     )
-    return {
-        name: platform(door, read_settings(platform.Settings))
-        for name, platform in PLATFORMS.items()
-    }
+    told = {name: read_settings(platform.Settings) for name, platform in PLATFORMS.items()}
+    hide(secret for one in told.values() for secret in secrets_of(one))
+    return {name: platform(door, told[name]) for name, platform in PLATFORMS.items()}
 
 
 def _connector(
@@ -236,7 +243,11 @@ def _connector(
 
 def _redirect_uri(settings: Settings, platform: str) -> str:
     """Where a platform sends browsers back; registered with its app, character by character."""
-    own = read_settings(PLATFORMS[platform].Settings).redirect_url
+    kind = PLATFORMS[platform].Settings
+    own = read_settings(kind).redirect_url
+    if own and settings.app_env == "production" and not own.startswith("https://"):
+        name = variable_of(kind, "redirect_url")
+        raise SettingsError(f"Lin cannot start:\n  {name}: must be https with APP_ENV=production\nSee .env.example.")  # fmt: skip
     return own or f"{settings.public_url}/api/platforms/{platform}/callback"
 
 

@@ -10,6 +10,7 @@ import binascii
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -20,10 +21,13 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .production import misplaced, not_for_production, secret_part
 
 
 class SettingsError(Exception):
@@ -81,10 +85,11 @@ class Settings(BaseSettings):
     frontend_origins: Origins
     token_keys: Annotated[tuple[SecretStr, ...], NoDecode]
 
-    writer_space: str | None = None
-    mentor_space: str | None = None
-    voice_space: str | None = None
-    embedding_space: str | None = None
+    # an address may hold a password
+    writer_space: str | None = Field(default=None, repr=False)
+    mentor_space: str | None = Field(default=None, repr=False)
+    voice_space: str | None = Field(default=None, repr=False)
+    embedding_space: str | None = Field(default=None, repr=False)
     model_key: SecretStr | None = None
     hugging_key: SecretStr | None = None
     generation_deadline_seconds: float = Field(default=180, ge=1, le=1800)
@@ -146,7 +151,20 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"key {number} is not 32 bytes in base64url; see .env.example for how to make one"
                 )
+            if key in keys[: number - 1]:
+                raise ValueError(f"key {number} is there twice")
         return keys
+
+    @field_validator("supabase_key", "supabase_secret_key")
+    @classmethod
+    def _check_kind(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        mistaken = misplaced(
+            value.get_secret_value(),
+            "publishable" if info.field_name == "supabase_key" else "secret",
+        )
+        if mistaken:
+            raise ValueError(mistaken)
+        return value
 
     @field_validator("sentry_dsn")
     @classmethod
@@ -172,6 +190,8 @@ class Settings(BaseSettings):
             or parts.fragment
         ):
             raise ValueError("must be an http(s) URL without a query")
+        if "@" in parts.netloc:
+            raise ValueError("must not hold a user name or password")
         return value.rstrip("/")
 
     @field_validator("rate_limit_storage_url")
@@ -213,19 +233,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PLATFORM_TIMEOUT_SECONDS must stay below PUBLISH_LEASE_SECONDS, or a slow answer outlives its lease"
             )
-        if self.app_env == "production":
-            refused = [
-                name
-                for name, wrong in (
-                    ("PLATFORM_SANDBOX_URL must not be set", self.platform_sandbox_url is not None),
-                    ("FETCH_PRIVATE_ORIGINS must not be set", bool(self.fetch_private_origins)),
-                    ("PUBLIC_URL must be https", not self.public_url.startswith("https://")),
-                    ("SUPABASE_URL must be https", not self.supabase_url.startswith("https://")),
-                )
-                if wrong
-            ]
-            if refused:
-                raise ValueError(f"with APP_ENV=production: {'; '.join(refused)}")
+        if self.app_env == "production" and (refused := list(not_for_production(self))):
+            raise ValueError(f"with APP_ENV=production: {'; '.join(refused)}")
         return self
 
     def token_key_bytes(self) -> tuple[bytes, ...]:
@@ -261,6 +270,14 @@ class PlatformSettings(BaseSettings):
 
 
 Read = TypeVar("Read", bound=BaseSettings)
+
+
+def secrets_of(settings: BaseSettings) -> Iterator[str]:
+    """Every secret in the clear; of an address, the password in it."""
+    for _, value in settings:
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, SecretStr):
+                yield secret_part(one.get_secret_value())
 
 
 def variable_of(settings: type[BaseSettings], field: str) -> str:

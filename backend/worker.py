@@ -21,10 +21,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from .core import following
 from .core.errors import Unavailable
 from .core.publishing import utc_now
-from .logs import configure
+from .logs import configure, hide
 from .observing import observe
 from .services import WorkerServices, build_worker
-from .settings import SettingsError, load_settings
+from .settings import SettingsError, load_settings, secrets_of
 from .spool import SpoolError
 from .timetable import Job, jobs
 
@@ -57,6 +57,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     configure(settings.log_level, readable=settings.app_env == "development")
+    hide(secrets_of(settings))
     # blocked before any thread exists, so that only the sigwait below ever takes them: a handler would run in the main
     # thread alone, which may sleep on while the kernel hands the signal to another thread
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -7,10 +7,10 @@ import sys
 from flask import Flask
 
 from .app import create_app
-from .logs import configure
+from .logs import configure, hide
 from .observing import observe
 from .services import build
-from .settings import SettingsError, load_settings
+from .settings import SettingsError, load_settings, secrets_of
 
 
 def create() -> Flask:
@@ -18,6 +18,7 @@ def create() -> Flask:
     try:
         settings = load_settings()
         configure(settings.log_level, readable=settings.app_env == "development")
+        hide(secrets_of(settings))
         observe(settings, "web")
         return create_app(build(settings))
     except SettingsError as error:

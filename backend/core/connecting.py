@@ -25,7 +25,7 @@ from .errors import (
 )
 from .platform_contract import Granted, Identity, Platform, Tokens
 from .records import SealedTokens, StateVerdict
-from .tokens import Sealer, open_tokens, seal_tokens
+from .tokens import Sealer, open_tokens, seal_tokens, verifier_of
 
 log = logging.getLogger("lin.connecting")
 
@@ -115,7 +115,7 @@ class Connector:
             user_id=user_id,
             session_id=session_id,
             platform=platform_name,
-            verifier_sealed=self._sealer.seal(verifier, bound_to=f"state:{state_hash}"),
+            verifier_sealed=self._sealer.seal(verifier, bound_to=verifier_of(state_hash)),
             browser_hash=_digest(browser),
             redirect_to=redirect_to,
             expires_at=expires_at,
@@ -187,7 +187,9 @@ class Connector:
     def _connect(
         self, platform: Platform, verdict: StateVerdict, state_hash: str, code: str, now: datetime
     ) -> list[str]:
-        verifier = self._sealer.open(verdict.verifier_sealed or "", bound_to=f"state:{state_hash}")
+        verifier = self._sealer.open(
+            verdict.verifier_sealed or "", bound_to=verifier_of(state_hash)
+        )
         tokens = platform.exchange_code(
             code=code, redirect_uri=self._redirect_uris[platform.name], verifier=verifier, now=now
         )

@@ -23,6 +23,24 @@ class SealedTokens:
 
 
 @dataclass(frozen=True)
+class SealedValue:
+    """One sealed value of a row: its column, and what it is bound to."""
+
+    column: str
+    bound_to: str
+    sealed: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SealedRow:
+    """All sealed values of one row. `version` is the row's, 0 where values never change."""
+
+    id: str
+    version: int
+    values: tuple[SealedValue, ...]
+
+
+@dataclass(frozen=True)
 class StateVerdict:
     """What became of an OAuth state: ok, unknown, used, expired or other_browser."""
 

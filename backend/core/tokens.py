@@ -18,11 +18,26 @@ class Sealer(Protocol):
     def is_stale(self, sealed: str) -> bool: ...
 
 
+def access_of(account_id: str) -> str:
+    """What an account's access token is bound to."""
+    return f"{account_id}:access"
+
+
+def refresh_of(account_id: str) -> str:
+    """What an account's refresh token is bound to."""
+    return f"{account_id}:refresh"
+
+
+def verifier_of(state_hash: str) -> str:
+    """What the PKCE verifier of a started connection is bound to."""
+    return f"state:{state_hash}"
+
+
 def seal_tokens(sealer: Sealer, account_id: str, tokens: Tokens) -> SealedTokens:
     """Tokens as they are stored; each opens only for this account and this purpose."""
     return SealedTokens(
-        access_token_sealed=sealer.seal(tokens.access_token, bound_to=f"{account_id}:access"),
-        refresh_token_sealed=sealer.seal(tokens.refresh_token, bound_to=f"{account_id}:refresh")
+        access_token_sealed=sealer.seal(tokens.access_token, bound_to=access_of(account_id)),
+        refresh_token_sealed=sealer.seal(tokens.refresh_token, bound_to=refresh_of(account_id))
         if tokens.refresh_token
         else None,
         access_token_expires_at=tokens.expires_at,
@@ -35,9 +50,9 @@ def open_tokens(
 ) -> Tokens:
     """The tokens in the clear. Raises SealBroken."""
     return Tokens(
-        access_token=sealer.open(sealed.access_token_sealed, bound_to=f"{account_id}:access"),
+        access_token=sealer.open(sealed.access_token_sealed, bound_to=access_of(account_id)),
         expires_at=sealed.access_token_expires_at,
-        refresh_token=sealer.open(sealed.refresh_token_sealed, bound_to=f"{account_id}:refresh")
+        refresh_token=sealer.open(sealed.refresh_token_sealed, bound_to=refresh_of(account_id))
         if sealed.refresh_token_sealed
         else None,
         refresh_expires_at=sealed.refresh_token_expires_at,

@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,6 +16,7 @@ from backend.core import following
 from backend.core.errors import NoAnswer, NotSent
 from backend.core.ports import Answer
 
+from .echoes import without_credentials
 from .mishaps import what_happened
 from .wire import (
     FAULTS,
@@ -76,7 +78,8 @@ class PlatformHttp:
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         body: bytes | BinaryIO | None = None,
     ) -> Answer:
-        """Send one request and read the whole answer, at most 5 MB. Every status is an answer.
+        """Send one request and read the whole answer, at most 5 MB. Every status is an answer. A refusal comes without the
+        credentials of the request, should it repeat them.
 
         A file as `body` is sent in pieces, never held in memory; its length has to be known. `files` (field: file name,
         bytes, type) go as multipart/form-data, which is built in memory. Raises NotSent
@@ -106,7 +109,12 @@ class PlatformHttp:
             if body is not None:
                 request["data"] = _measured(body)
             with exchange.watched():
-                return self._exchanged(method, url, request, exchange)
+                answer = self._exchanged(method, url, request, exchange)
+            if answer.status < 400:
+                return answer
+            form = request["data"] if body is None else None
+            told = without_credentials(answer.body, url, request["headers"], request["params"], form)  # fmt: skip
+            return replace(answer, body=told)
         except FAULTS as error:
             reason = what_happened(error, exchange)
         # Raised out here so that the foreign error, whose text holds the URL with its query string, is

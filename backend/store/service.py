@@ -15,6 +15,7 @@ from .media import Media
 from .operations import Operations
 from .passages import Passages
 from .published import PublishedPosts
+from .sealed import SealedStates, SealedTokenRows
 from .sources import Sources
 from .speech import Speeches
 from .targets import Targets
@@ -29,6 +30,7 @@ class Service:
         self.unconfirmed = Unconfirmed(calls)
         self.published = PublishedPosts(calls)
         self.accounts = Accounts(calls)
+        self.sealed = (SealedTokenRows(calls), SealedStates(calls))
         self.sources = Sources(calls)
         self.media = Media(calls, files)
         self.generations = Generations(calls)

@@ -1,4 +1,5 @@
-"""`python -m local.database`: thin wrappers over the real Supabase CLI, for the local stack or a hosted project."""
+"""`python -m local.database`: thin wrappers over the real Supabase CLI, for the local stack or a hosted project, and the
+command that seals what is stored under a newer key."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 from dotenv import load_dotenv
 
-from . import advisors, generated
+from . import advisors, generated, rotating
 from .paths import ROOT, STATE
 from .stack import Stack, StackError
 from .stack.migrations import push, run_cli, without_tls
@@ -22,6 +23,7 @@ COMMANDS = {
     "reset": "delete all data, then migrations and seed from the start",
     "types": "generate supabase/types for Python and TypeScript",
     "lint": "run the database advisors (and `db lint` where the server has plpgsql_check)",
+    "rotate-keys": "seal stored tokens again under the first key of TOKEN_KEYS, while everything runs; --dry-run counts",
 }
 
 
@@ -107,16 +109,23 @@ def run(command: str, remote: bool) -> None:
 def main() -> int:
     """The command line."""
     load_dotenv(ROOT / ".env")
-    lines = "\n".join(f"  {name:<6} {text}" for name, text in COMMANDS.items())
+    lines = "\n".join(f"  {name:<11} {text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="scripts/db", description=lines, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument(
-        "--remote", action="store_true", help="work on the database of DATABASE_URL"
+        "--remote",
+        action="store_true",
+        help="work on the database of DATABASE_URL (rotate-keys: on the project of SUPABASE_URL)",
     )
+    parser.add_argument("--dry-run", action="store_true", help="of rotate-keys: change nothing")
     options = parser.parse_args()
+    if options.dry_run and options.command != "rotate-keys":
+        parser.error("--dry-run goes with rotate-keys only")
     try:
+        if options.command == "rotate-keys":
+            return rotating.rotate_keys(remote=options.remote, dry_run=options.dry_run)
         run(options.command, options.remote)
     except StackError as error:
         print(error, file=sys.stderr)

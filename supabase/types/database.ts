@@ -834,6 +834,12 @@ isOneToOne: false
 "request_generation":
 { Args: { "input": Json }; Returns: string
                            },
+"reseal_many_tokens":
+{ Args: { "batch": Json }; Returns: Json
+                           },
+"reseal_many_verifiers":
+{ Args: { "batch": Json }; Returns: Json
+                           },
 "reseal_tokens":
 { Args: { "access_token_sealed": string,"account": string,"read_version": number,"refresh_token_sealed": string }; Returns: boolean
                            },

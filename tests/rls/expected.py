@@ -147,6 +147,8 @@ FUNCTIONS = {
     "refresh_source": USERS,
     "renew_lease": SERVICE,
     "request_generation": USERS,
+    "reseal_many_tokens": SERVICE,
+    "reseal_many_verifiers": SERVICE,
     "reseal_tokens": SERVICE,
     "retry_target": USERS,
     "schedule_post": USERS,

@@ -15,7 +15,8 @@ LOCAL = ROOT / "scripts" / "local"
 LONGEST_MODULE = 300
 # Longer on purpose, each with the reason why splitting it would make it harder to read.
 LONGER = {
-    "services": 340,  # the composition root, which is one list of what is built
+    "settings": 340,  # every variable with what is refused of it
+    "services": 360,  # the composition root, which is one list of what is built
     "core.platform_contract": 390,  # the contracts, which are read beside each other
 }
 
@@ -158,7 +159,7 @@ def places(modules: set[str]) -> set[str]:
         (("opentelemetry",), {"tracing"}),
         (("pydantic_settings",), {"settings"}),
         (("requests", "urllib3"), {"outbound"}),
-        (("services",), {"wsgi", "worker", "app"}),
+        (("services",), {"wsgi", "worker", "rotate_keys", "app"}),
         (("jobs",), {"timetable", "jobs"}),
         (("api",), {"app", "api"}),
         (("store",), {"services", "store"}),

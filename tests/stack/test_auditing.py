@@ -83,6 +83,7 @@ def test_everything_pinned_is_asked_about_and_what_is_known_and_not_accepted_is_
     assert "psycopg==" in " ".join(service.asked)  # pinned with an extra
 
 
+@pytest.mark.slow
 def test_a_service_that_is_out_of_order_is_no_finding(service: Any) -> None:
     service.out_of_order = True
     with pytest.raises(auditing.Unaudited, match="pip-audit failed"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from pathlib import Path
 
+import jwt
 import pytest
 
+from backend import production
 from backend.platforms import PLATFORMS
 from backend.platforms.linkedin import LinkedIn
+from backend.services import build
 from backend.settings import Settings, SettingsError, load_settings, read_settings, variable_of
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
@@ -17,8 +21,8 @@ GOOD = {
     "SUPABASE_URL": "https://project.supabase.co",
     "SUPABASE_KEY": "sb_publishable_abc",
     "SUPABASE_SECRET_KEY": "sb_secret_abc",
-    "PUBLIC_URL": "https://api.example.org",
-    "FRONTEND_ORIGINS": "https://app.example.org",
+    "PUBLIC_URL": "https://api.lin.internal",
+    "FRONTEND_ORIGINS": "https://app.lin.internal",
     "TOKEN_KEYS": KEY,
 }
 
@@ -54,7 +58,7 @@ def test_the_least_that_is_needed_is_enough(read) -> None:  # type: ignore[no-un
     settings = read()
     assert settings.app_env == "production"
     assert settings.token_key_bytes() == (bytes(range(32)),)
-    assert settings.frontend_origins == ("https://app.example.org",)
+    assert settings.frontend_origins == ("https://app.lin.internal",)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -74,6 +78,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 REFUSED = {
     "url without a scheme": ({"SUPABASE_URL": "project.supabase.co"}, "SUPABASE_URL: must be an http(s) URL"),
     "another scheme": ({"PUBLIC_URL": "ftp://api.example.org"}, "PUBLIC_URL: must be an http(s) URL"),
+    "url with a password": ({"SUPABASE_URL": "https://me:hunter2hunter2@project.supabase.co"}, "SUPABASE_URL: must not hold a user name or password"),
     "url with a query": ({"PUBLIC_URL": "https://api.example.org?a=b"}, "PUBLIC_URL: must be an http(s) URL without a query"),
     "url that cannot be read": ({"PUBLIC_URL": "https://[api"}, "PUBLIC_URL:"),
     "origin with a path": ({"FRONTEND_ORIGINS": "https://app.example.org/a"}, "FRONTEND_ORIGINS: entry 1 must be an origin only: scheme, host and port"),
@@ -87,6 +92,7 @@ REFUSED = {
     "a limit that lets nobody in": ({"RATE_LIMIT_CHAT": "0"}, "RATE_LIMIT_CHAT: Input should be greater than or equal to 1"),
     "too many proxies": ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES: Input should be a valid integer"),
     "short key": ({"TOKEN_KEYS": "c2hvcnQ"}, "TOKEN_KEYS: key 1 is not 32 bytes in base64url"),
+    "the same key twice": ({"TOKEN_KEYS": f"{KEY},{KEY}"}, "TOKEN_KEYS: key 2 is there twice"),
     "second key wrong": ({"TOKEN_KEYS": f"{KEY},hunter2hunter2"}, "TOKEN_KEYS: key 2 is not 32 bytes in base64url"),
     "no key": ({"TOKEN_KEYS": " , "}, "TOKEN_KEYS: at least one key is needed"),
     "half of the credentials": ({"LINKEDIN_CLIENT_ID": "86abc"}, "the environment: LINKEDIN_CLIENT_ID and LINKEDIN_CLIENT_SECRET go together"),
@@ -123,6 +129,118 @@ def test_an_odd_value_is_refused_with_its_name_and_reason(
     assert refused.value.__suppress_context__
 
 
+def legacy(role: str, secret: str = "s" * 40, **claims: str) -> str:
+    """A key of the older kind, a token; `role` "anon", "service_role", or "authenticated" for a person's."""
+    return jwt.encode({"iss": "supabase", "ref": "abc", "role": role} | claims, secret, algorithm="HS256")  # fmt: skip
+
+
+NEW_KIND = "sb_"  # apart from the rest: what everybody knows would look like a leaked key
+TEXT_KEY = base64.urlsafe_b64encode(b"correct-horse-battery-staple-abc").decode()
+IN_PRODUCTION = {
+    "a sandbox": ("PLATFORM_SANDBOX_URL", "http://127.0.0.1:15430", "must not be set"),
+    "private origins": ("FETCH_PRIVATE_ORIGINS", "http://127.0.0.1:15460", "must not be set"),
+    "a plain address": ("PUBLIC_URL", "http://api.lin.internal", "must be https"),
+    "an address of this machine": ("PUBLIC_URL", "https://localhost:8000", "is an address of this machine"),
+    "the manual's address": ("PUBLIC_URL", "https://api.example.org", "is an example's address"),
+    "a local Supabase": ("SUPABASE_URL", "http://127.0.0.1:54321", "must be https; SUPABASE_URL is an address of this machine"),
+    "a local Supabase with TLS": ("SUPABASE_URL", "https://127.0.0.1:54321", "is an address of this machine"),
+    "the manual's project": ("SUPABASE_URL", "https://YOUR-PROJECT.supabase.co", "is an example's address"),
+    "a plain frontend": ("FRONTEND_ORIGINS", "https://app.lin.internal,http://app.lin.internal", "entry 2 must be https"),
+    "a frontend on this machine": ("FRONTEND_ORIGINS", "https://app.localhost:5173", "entry 1 is an address of this machine"),
+    "a frontend at ::1": ("FRONTEND_ORIGINS", "https://[::1]:5173", "entry 1 is an address of this machine"),
+    "the manual's frontend": ("FRONTEND_ORIGINS", "https://app.example.org", "entry 1 is an example's address"),
+    "no key at all": ("SUPABASE_KEY", "changeme-changeme", "is neither sb_publishable_… nor a legacy anon key"),
+    "no secret key at all": ("SUPABASE_SECRET_KEY", "changeme-changeme", "is neither sb_secret_… nor a legacy service_role key"),
+    "the demo's key": ("SUPABASE_KEY", legacy("anon", iss="supabase-demo"), "is the key of every local Supabase, which anybody knows"),
+    "the demo's secret key": ("SUPABASE_SECRET_KEY", legacy("service_role", iss="supabase-demo"), "is the key of every local Supabase, which anybody knows"),
+    "the new demo key": ("SUPABASE_KEY", NEW_KIND + "publishable_ACJWlzQHlZjBrEguHvfOxg_3BJgxAaH", "is the key of every local Supabase, which anybody knows"),
+    "the new secret demo key": ("SUPABASE_SECRET_KEY", NEW_KIND + "secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz", "is the key of every local Supabase, which anybody knows"),
+    "a short signing secret": ("JWT_SECRET_KEY", "hunter2hunter2", "is shorter than 32 bytes"),
+    "the demo's signing secret": ("JWT_SECRET_KEY", "super-secret-jwt-token-with-at-least-32-characters-long", "is the secret of every local Supabase, which anybody knows"),
+    "the signing secret of self-hosting": ("JWT_SECRET_KEY", "your-super-secret-jwt-token-with-at-least-32-characters-long", "is the secret of every local Supabase"),
+    "a sealing key of zeros": ("TOKEN_KEYS", f"{KEY},{'A' * 43}", "key 2 is not made at random"),
+    "a sealing key of words": ("TOKEN_KEYS", TEXT_KEY, "key 1 is not made at random"),
+    "the manual's writer": ("WRITER_SPACE", "owner/name", "is the example of .env.example"),
+    "the manual's mentor": ("MENTOR_SPACE", "owner/name", "is the example of .env.example"),
+    "the manual's voice": ("VOICE_SPACE", "owner/name", "is the example of .env.example"),
+    "the manual's vectors": ("EMBEDDING_SPACE", "owner/name", "is the example of .env.example"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value", "reason"), IN_PRODUCTION.values(), ids=IN_PRODUCTION)
+def test_production_does_not_start_with_what_is_for_development(
+    read, name: str, value: str, reason: str
+) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(SettingsError) as refused:
+        read(**{name: value})
+    said = str(refused.value)
+    joint = ": " if reason.startswith("entry") or "made at random" in reason else " "
+    assert f"with APP_ENV=production: {name}{joint}{reason}" in said
+    assert value not in said
+    assert not [part for part in value.split(",") if part in said]
+    # a machine of one's own may have all of these
+    read(**{"APP_ENV": "development", name: value})
+
+
+def test_new_and_legacy_keys_are_taken(read) -> None:  # type: ignore[no-untyped-def]
+    for publishable in ("sb_publishable_abc", legacy("anon")):
+        for secret in ("sb_secret_abc", legacy("service_role")):
+            settings = read(SUPABASE_KEY=publishable, SUPABASE_SECRET_KEY=secret, JWT_SECRET_KEY="j" * 32)  # fmt: skip
+            assert settings.supabase_secret_key.get_secret_value() == secret
+
+
+SWAPPED = {
+    "secret for publishable": ("SUPABASE_KEY", "sb_secret_abc", "this is the secret key"),
+    "service_role for anon": ("SUPABASE_KEY", legacy("service_role"), "this is the secret key"),
+    "a person for anon": ("SUPABASE_KEY", legacy("authenticated"), "this is somebody's access token"),
+    "publishable for secret": ("SUPABASE_SECRET_KEY", "sb_publishable_abc", "this is the publishable (or anon) key"),
+    "anon for service_role": ("SUPABASE_SECRET_KEY", legacy("anon"), "this is the publishable (or anon) key"),
+    "a person for service_role": ("SUPABASE_SECRET_KEY", legacy("authenticated"), "this is somebody's access token"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("app_env", ["development", "production"])
+@pytest.mark.parametrize(("name", "value", "reason"), SWAPPED.values(), ids=SWAPPED)
+def test_a_key_in_the_place_of_another_is_refused_everywhere(
+    read, app_env: str, name: str, value: str, reason: str
+) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(SettingsError) as refused:
+        read(**{"APP_ENV": app_env, name: value})
+    assert f"  {name}: {reason}" in str(refused.value)
+    assert value not in str(refused.value)
+
+
+def test_the_manual_copied_with_keys_of_ones_own_is_refused_for_each_example_left_in_it(
+    read,
+) -> None:  # type: ignore[no-untyped-def]
+    manual = (Path(__file__).resolve().parents[2] / ".env.example").read_text()
+    left = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.+)$", manual, re.MULTILINE))
+    with pytest.raises(SettingsError) as refused:
+        read(**(left | {name: GOOD[name] for name in ("SUPABASE_KEY", "SUPABASE_SECRET_KEY", "TOKEN_KEYS")}))  # fmt: skip
+    said = str(refused.value)
+    for name in ("PUBLIC_URL", "SUPABASE_URL", "FRONTEND_ORIGINS: entry 1"):
+        assert f"{name} is an example's address" in said
+
+
+def test_the_keys_known_to_anybody_are_not_written_down_here() -> None:
+    source = Path(str(production.__file__)).read_text()
+    assert not re.search(r"sb_(?:secret|publishable)_\w", source)
+    assert len(production._KNOWN_TO_ANYBODY) == 4
+
+
+@pytest.mark.parametrize("key", ["", "a.b.c", "....", "eyJ.e30.x", "eyJ.W10.x", "a.é.c", "sb_", "x" * 5000])  # fmt: skip
+def test_what_is_no_key_is_of_no_kind(key: str) -> None:
+    assert production.kind_of_key(key) == "unknown"
+
+
+def test_a_plain_redirect_address_is_refused_in_production(
+    read, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    settings = read(X_REDIRECT_URL="http://127.0.0.1:8000/api/platforms/x/callback")
+    with pytest.raises(SettingsError, match="X_REDIRECT_URL: must be https with APP_ENV=production"):  # fmt: skip
+        build(settings)
+
+
 def test_development_may_be_plain_and_sandboxed(read) -> None:  # type: ignore[no-untyped-def]
     settings = read(
         APP_ENV="development", PUBLIC_URL="http://127.0.0.1:15480/", SUPABASE_URL="http://127.0.0.1:15421",
@@ -134,7 +252,10 @@ def test_development_may_be_plain_and_sandboxed(read) -> None:  # type: ignore[n
 
 
 def test_origins_are_kept_as_browsers_send_them(read) -> None:  # type: ignore[no-untyped-def]
-    settings = read(FRONTEND_ORIGINS="HTTPS://App.Example.org/ , http://localhost:5173,")
+    settings = read(
+        APP_ENV="development",
+        FRONTEND_ORIGINS="HTTPS://App.Example.org/ , http://localhost:5173,",
+    )
     assert settings.frontend_origins == ("https://app.example.org", "http://localhost:5173")
 
 
@@ -152,9 +273,9 @@ def test_an_empty_value_counts_as_not_set(read) -> None:  # type: ignore[no-unty
 
 
 def test_a_file_named_env_is_read_and_the_environment_wins(read, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / ".env").write_text("LOG_LEVEL=DEBUG\nWRITER_SPACE=owner/name\nUNKNOWN=1\n")
+    (tmp_path / ".env").write_text("LOG_LEVEL=DEBUG\nWRITER_SPACE=ada/writer\nUNKNOWN=1\n")
     settings = read(LOG_LEVEL="ERROR")
-    assert (settings.log_level, settings.writer_space) == ("ERROR", "owner/name")
+    assert (settings.log_level, settings.writer_space) == ("ERROR", "ada/writer")
 
 
 def test_no_secret_shows_in_the_settings_when_they_are_printed(read) -> None:  # type: ignore[no-untyped-def]

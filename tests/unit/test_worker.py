@@ -38,7 +38,7 @@ MAIL = {"smtp_url": "smtp://127.0.0.1:25", "mail_from": "lin@example.org"}
 
 def table(**changed: Any) -> dict[str, Job]:
     settings = Settings(
-        supabase_url="https://a.example", supabase_key="k", supabase_secret_key="s", public_url="https://b.example",
+        app_env="development", supabase_url="https://a.example", supabase_key="k", supabase_secret_key="s", public_url="https://b.example",
         frontend_origins="https://c.example", token_keys=KEY, **changed,
     )  # type: ignore[arg-type]  # fmt: skip
     listed = jobs(settings)
