@@ -65,6 +65,44 @@ def test_opening_again_and_by_many_at_once_changes_nothing(
     assert owner.occurrences(slot) == first
 
 
+def test_a_slot_is_looked_at_again_when_its_next_date_comes_near(owner: Owner) -> None:
+    slot = owner.slot_at(soon())
+    assert opens_at(owner, slot) == owner.occurrences(slot)[-1]["occurs_at"] - timedelta(days=7)
+    owner.edit(slot, enabled=False)
+    assert opens_at(owner, slot) is None
+    owner.edit(slot, enabled=True)
+    assert opens_at(owner, slot) == owner.occurrences(slot)[-1]["occurs_at"] - timedelta(days=7)
+
+
+def test_a_slot_that_finds_no_room_is_tried_again_soon_and_holds_nobody_up(
+    owner: Owner, database: Database
+) -> None:
+    for weekday in range(1, 8):
+        owner.slot(weekday, "12:00", timezone="UTC", min_gap="24 hours")
+    crowded = owner.slot(1, "21:00", timezone="Asia/Tokyo")
+    assert len(owner.occurrences(crowded)) < 2
+    other = Owner.make(database)
+    slot = other.slot_at(soon())
+    database.execute("delete from public.slot_occurrences where slot_id = %s", [slot["id"]])
+    database.execute("update private.slot_openings set opens_at = '-infinity' where slot_id = %s", [crowded["id"]])  # fmt: skip
+    for _ in range(20):
+        database.execute("select public.open_occurrences(1)")
+    assert len(other.occurrences(slot)) == 2
+    again = opens_at(owner, crowded)
+    assert again is not None
+    assert timedelta() < again - datetime.now(UTC) <= timedelta(hours=1)
+
+
+def opens_at(owner: Owner, slot: Row) -> datetime | None:
+    """When a slot is looked at next; None for never."""
+    row = owner.database.execute(
+        "select nullif(opens_at, 'infinity') from private.slot_openings where slot_id = %s", [slot["id"]]
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    moment: datetime | None = row[0]
+    return moment
+
+
 def test_slots_of_two_zones_that_meet_are_moved_apart_and_it_is_said(owner: Owner) -> None:
     moment = soon()
     owner.slot_at(moment)
