@@ -184,6 +184,43 @@ def test_what_comes_back_to_a_disconnected_account_is_parked_by_the_next_sweep(
     assert len(world.notifications(post.target)) == 1
 
 
+def test_what_comes_back_late_to_a_disconnected_account_is_parked_when_it_is_due(
+    world: World,
+) -> None:
+    account = world.account()
+    post, claim = world.claimed(world.scheduled(account))
+    world.service.call("disconnect_account", account=account, owner=post.user_id)
+    world.admin.run("delete from private.changed_accounts where account_id = %s", account)
+    world.service.settle(claim, "retry", after_seconds=0)
+    world.service.call("recover_leases")
+    assert world.target(post.target)["state"] == "needs_reconnect"
+
+
+def test_an_account_that_changed_is_forgotten_once_its_targets_have_followed(world: World) -> None:
+    account = world.account()
+    post = world.scheduled(account, due=3600)
+    world.service.call("disconnect_account", account=account, owner=post.user_id)
+    owner = world.person(post.user_id)
+    owner.begin()
+    owner.run("update public.posts set text = 'better' where id = %s", post.id)
+    world.reconnect(account)
+    assert sweep_after_hours(world, account) == 1, "its target is locked, and has to follow yet"
+    owner.commit()
+    assert sweep_after_hours(world, account) == 0
+    assert world.target(post.target)["state"] == "scheduled"
+
+
+def sweep_after_hours(world: World, account: str) -> int:
+    """Recover leases as two hours later; how many changes of the account are remembered then."""
+    world.admin.run(
+        "update private.changed_accounts set changed_at = now() - interval '2 hours' where account_id = %s", account
+    )  # fmt: skip
+    world.service.call("recover_leases")
+    return len(
+        world.admin.run("select * from private.changed_accounts where account_id = %s", account)
+    )
+
+
 def test_a_target_that_was_locked_while_its_account_came_back_is_resumed_by_the_next_sweep(
     world: World,
 ) -> None:
