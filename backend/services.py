@@ -195,7 +195,7 @@ def build_worker(
         Reconciler(supabase.service.unconfirmed, supabase.service.targets, platforms, keeper, clock.now),
         spool,
         platforms,
-        FollowUps(supabase.service.published, supabase.service.targets, platforms, keeper, clock.now),
+        FollowUps(supabase.service.published, supabase.service.targets, platforms, keeper, clock.now, stopping),
         Leaver(supabase.service.deletions, _connector(settings, supabase, platforms, sealer).disconnect),
         _mailer(settings, supabase, stopping),
     )  # fmt: skip

@@ -6,8 +6,9 @@ Nothing here touches the state machine of publishing: a failure waits for its ne
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol
@@ -53,17 +54,23 @@ class PublishedStore(Protocol):
 
 @dataclass(frozen=True)
 class FollowUps:
-    """What may be asked of published posts and of their accounts."""
+    """What may be asked of published posts and of their accounts. `stopping` set: no more is begun."""
 
     store: PublishedStore
     notes: NoteStore
     platforms: Mapping[str, Platform]
     keeper: TokenKeeper
     clock: Callable[[], datetime]
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def measure(self) -> int:
-        """Ask for the figures that are due; returns how many posts were told about."""
-        due = self.store.claim_measurements(_BATCH)
+        """Ask for the figures that are due, batch after batch; returns how many posts were told about."""
+        told = 0
+        while not self.stopping.is_set() and (due := self.store.claim_measurements(_BATCH)):
+            told += self._measure_all(due)
+        return told
+
+    def _measure_all(self, due: Sequence[PublishedTarget]) -> int:
         told = 0
         for _, group in groupby(due, key=lambda one: one.target.account_id):
             posts = list(group)
@@ -119,9 +126,15 @@ class FollowUps:
         self.store.note_deleted(target_id)
 
     def refresh_profiles(self) -> int:
-        """Read names and pictures again; returns how many accounts were read."""
+        """Read names and pictures again, batch after batch; returns how many accounts were read."""
         read = 0
-        for account in self.store.claim_profiles(_BATCH):
+        while not self.stopping.is_set() and (due := self.store.claim_profiles(_BATCH)):
+            read += self._read_profiles(due)
+        return read
+
+    def _read_profiles(self, due: Sequence[AskedAccount]) -> int:
+        read = 0
+        for account in due:
             platform: Any = self.platforms.get(account.platform)
             if platform is None or account.tokens is None:
                 continue

@@ -6,5 +6,5 @@ from .ports import JobServices
 
 
 def run(services: JobServices) -> None:
-    """What is due; the rest comes with the next run."""
+    """Batch after batch, until nothing is due."""
     services.follow_ups.measure()

@@ -55,7 +55,7 @@ def asked(account: str = "a", **changed: Any) -> AskedAccount:
 
 @dataclass
 class Store:
-    """The database: what it hands out, and what it was told."""
+    """The database: what it hands out, each thing once and so many at a time, and what it was told."""
 
     due: list[PublishedTarget] = field(default_factory=list)
     accounts: list[AskedAccount] = field(default_factory=list)
@@ -65,7 +65,8 @@ class Store:
     errors: list[LinError] = field(default_factory=list)
 
     def claim_measurements(self, take: int) -> Sequence[PublishedTarget]:
-        return self.due
+        claimed, self.due = self.due[:take], self.due[take:]
+        return claimed
 
     def store_metrics(self, found: Mapping[str, tuple[str, Metrics]]) -> None:
         if self.errors:
@@ -79,7 +80,8 @@ class Store:
         self.deleted.append(target_id)
 
     def claim_profiles(self, take: int) -> Sequence[AskedAccount]:
-        return self.accounts
+        claimed, self.accounts = self.accounts[:take], self.accounts[take:]
+        return claimed
 
     def store_profile(self, account_id: str, identity: Identity) -> None:
         if self.errors:
@@ -151,6 +153,21 @@ def test_the_figures_of_an_account_are_asked_for_twenty_at_a_time() -> None:
     assert [len(ids) for ids in toy.asked] == [20, 20, 5, 1]
     stored = {target for found in store.figures for target in found}
     assert stored == {*(str(n) for n in range(45)), "b"}
+
+
+def test_all_that_is_due_is_asked_for_however_much_it_is() -> None:
+    posts = [published(str(n), str(n)) for n in range(250)]
+    store = Store(posts, [asked(str(n)) for n in range(250)])
+    due = follow_ups(store, Toy())
+    assert (due.measure(), due.refresh_profiles()) == (250, 250)
+
+
+def test_a_worker_that_stops_begins_no_more() -> None:
+    store = Store([published("one")], [asked("one")])
+    due = follow_ups(store, Toy())
+    due.stopping.set()
+    assert (due.measure(), due.refresh_profiles()) == (0, 0)
+    assert (len(store.due), len(store.accounts)) == (1, 1)
 
 
 def test_only_what_is_told_of_ones_own_is_stored() -> None:
