@@ -16,7 +16,7 @@ from ..core.streams import Answer, Delta, Ending, Event, Standing, StillHere, po
 from ..described import Model
 from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
-from .documenting import takes
+from .documenting import event_schema, takes
 from .fields import Id
 from .idempotency import idempotent, takes_key
 from .limits import limited
@@ -40,10 +40,7 @@ _EVENTS = (
 )
 _STREAM: dict[str, Any] = {
     "text/event-stream": {
-        "schema": {
-            "type": "string",
-            "description": "Server-Sent Events, each with JSON as its data",
-        },
+        "schema": event_schema("started", "progress", "delta", "replace", "done", "error"),
         "example": 'id: 3f2b8c1e-9d47-4a6b-8e05-7c1d2f3a4b5c:5\nevent: delta\ndata: {"text": "Lyon "}\n\n',
     }
 }

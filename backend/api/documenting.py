@@ -54,6 +54,18 @@ def takes(
     return mark
 
 
+def event_schema(*names: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """How one of a stream's Server-Sent Events is described: its data is JSON, of the schema `data` where all have one."""
+    told = {"type": "string", "contentMediaType": _JSON}
+    return {
+        "type": "object", "description": "Of one event of the stream", "required": ["event", "data"],
+        "properties": {
+            "id": {"type": "string"}, "event": {"type": "string", "enum": list(names)},
+            "data": {**told, "contentSchema": data} if data else told,
+        },
+    }  # fmt: skip
+
+
 def complete(app: OpenAPI) -> None:
     """Complete the document that the library has made of all routes."""
     document: dict[str, Any] = app.spec_json

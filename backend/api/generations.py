@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ..described import Model
 from ..problems import REFUSALS, refused
 from .access import NEEDS_TOKEN, current_user, live_session, signed_in
-from .documenting import takes
+from .documenting import event_schema, takes
 from .fields import Id, Moment
 from .generation_events import ENDED, follow, last_seen
 from .idempotency import idempotent
@@ -204,11 +204,10 @@ def generate(body: GenerateBody) -> tuple[dict[str, str], int]:
 @api.get("/generations/<generation_id>/events", summary="Follow a generation (Server-Sent Events)",
     description="Last-Event-ID goes on after that event; 204 when it was the last one. Leaving does not cancel.",
     responses={204: None, **refused(404), 200: {"description": "Events: `progress` with what is known so far, again and "
-        "again; then one last, `result` or `error`. The data of each is a JSON object: `x-event-data` describes it. Comments "
+        "again; then one last, `result` or `error`. Comments "
         "(`: still here`) keep the connection open.", "content": {"text/event-stream": {
-            "schema": {"type": "string", "description": "Server-Sent Events, each with JSON as its data"},
-            "example": 'id: 7\nevent: progress\ndata: {"status": "running", "variant": 1, "text": "Lyon reno"}\n\n',
-            "x-event-data": _EVENT}}}})  # fmt: skip
+            "schema": event_schema("progress", "result", "error", data=_EVENT),
+            "example": 'id: 7\nevent: progress\ndata: {"status": "running", "variant": 1, "text": "Lyon reno"}\n\n'}}}})  # fmt: skip
 @signed_in
 @_LAST_EVENT_ID
 @long_answer
