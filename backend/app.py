@@ -36,6 +36,7 @@ from .api import (
     slots,
     sources,
     speech,
+    webhooks,
 )
 from .problems import ProblemBody
 from .services import Services
@@ -117,6 +118,7 @@ def create_app(services: Services) -> OpenAPI:
         insights.api,
         notifications.api,
         account.api,
+        webhooks.api,
     ):
         app.register_api(blueprint)
     CORS(

@@ -16,13 +16,14 @@ from .core.following import current_names
 from .core.hiding import REMOVED, Hider
 
 # What must never be readable in a log, whoever wrote the line: bearer tokens, JWTs and JWEs, Supabase and Hugging Face
-# keys, passwords in URLs, and the values of query, form or JSON fields that carry credentials.
+# keys, secrets of webhooks, passwords in URLs, and the values of query, form or JSON fields that carry credentials.
 _SECRETS = re.compile(
     r"""(?ix)
     (?P<bearer>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}
     | \beyJ[\w-]{10,}\.[\w-]*\.[\w.-]*
     | \bsb_(?:secret|publishable)_[\w-]+
     | \bhf_[A-Za-z0-9]{10,}
+    | \bwhsec_[A-Za-z0-9+/=]{10,}
     | (?P<url>://[^\s/:@]*:)[^\s/@]+(?=@)
     | (?P<field>\b(?:access_token|refresh_token|id_token|token_hash|client_secret|code|state|token|apikey|password|code_verifier)
         \\*["']?\s*[=:]\s*\\*["']?)[^\s&"',}\\]{6,}

@@ -19,6 +19,7 @@ from .core.budget import RetryBudget
 from .core.checking import MediaChecker
 from .core.clock import DatabaseClock
 from .core.connecting import Connector
+from .core.delivering import Deliverer
 from .core.dispatching import Dispatcher
 from .core.embedding import Embedder
 from .core.errors import Unavailable
@@ -41,6 +42,7 @@ from .core.refreshing import TokenKeeper
 from .core.retrieving import Retriever
 from .core.rotating import Findings, Rotation
 from .core.speaking import Speaker
+from .core.subscribing import Subscriber, secret_of
 from .links import MediaLinks, UnsubscribeLinks
 from .logs import hide
 from .mail import MailServer, Writer
@@ -55,6 +57,7 @@ from .platforms.ruler import Ruler
 from .platforms.x_text import weighted_length
 from .sealing import Sealer
 from .settings import Settings, SettingsError, read_settings, secrets_of, variable_of
+from .signing import new_signing_secret, signed_headers
 from .sources import Opml, Reader
 from .sources.language import detect_language
 from .spaces import FollowedModel, connect
@@ -91,6 +94,7 @@ class Services:
     write_posts: Callable[[Iterable[dict[str, Any]]], Iterator[str]]
     draw_heat_map: Callable[..., bytes]
     unsubscribe_links: UnsubscribeLinks
+    subscriber: Subscriber
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class WorkerServices:
     follow_ups: FollowUps
     leaver: Leaver
     mailer: Mailer | None
+    deliverer: Deliverer
 
 
 def build(settings: Settings) -> Services:
@@ -146,6 +151,10 @@ def build(settings: Settings) -> Services:
         write_posts,
         draw_heat_map,
         UnsubscribeLinks(settings.token_key_bytes(), settings.public_url),
+        Subscriber(
+            supabase.service.webhooks, _public_door(settings), sealer, new_signing_secret,
+            https_only=settings.app_env == "production",
+        ),
     )  # fmt: skip
 
 
@@ -198,6 +207,11 @@ def build_worker(
         FollowUps(supabase.service.published, supabase.service.targets, platforms, keeper, clock.now, stopping),
         Leaver(supabase.service.deletions, _connector(settings, supabase, platforms, sealer).disconnect),
         _mailer(settings, supabase, stopping),
+        Deliverer(
+            supabase.service.webhooks, _public_door(settings),
+            lambda sealed, webhook_id: sealer.open(sealed, bound_to=secret_of(webhook_id)), signed_headers,
+            settings.app_env == "production", clock.now, stopping,
+        ),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .jobs import (
     add_up_counts,
     check_media,
+    deliver_webhooks,
     embed_passages,
     end_lost_answers,
     fetch_sources,
@@ -144,5 +145,11 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         ),
         Job(add_up_counts.run, 15, "a scrape reads the events since, a few thousand at most"),
         *_mail(settings),
+        Job(
+            deliver_webhooks.run,
+            30,
+            "an event is told within seconds; what failed is posted again when its time comes",
+            "webhooks",
+        ),
         Job(purge_expired.run, 600, "nothing waits for it"),
     )

@@ -93,7 +93,9 @@ def main() -> int:
     signal.sigwait(STOP_SIGNALS)
     services.stopping.set()
     scheduler.shutdown(wait=False)
+    deadline = time.monotonic() + SHUTDOWN_SECONDS
     finished = services.dispatcher.stop(SHUTDOWN_SECONDS)
+    finished = services.deliverer.finish(max(1.0, deadline - time.monotonic())) and finished
     log.info("worker stopped", extra={"worker": services.name, "finished": finished})
     services.supabase.close()
     return 0

@@ -33,7 +33,21 @@ class KeyStore(Protocol):
 
 def idempotent(view: View) -> View:
     """Honour Idempotency-Key on a view that creates. Without the header nothing changes."""
+    return _honouring(view, lambda body, _: body, lambda kept, _: kept)
 
+
+def idempotent_in_secret(view: View) -> View:
+    """The same for a view whose answer holds a secret: what is kept of it is sealed for its caller and key."""
+    return _honouring(
+        view,
+        lambda body, whose: current_app.extensions["lin"].subscriber.keep_answer(body, whose),
+        lambda kept, whose: current_app.extensions["lin"].subscriber.kept_answer(kept, whose),
+    )
+
+
+def _honouring(
+    view: View, keep: Callable[[Any, str], Any], kept: Callable[[Any, str], Any]
+) -> View:
     @wraps(view)
     def once(*args: Any, **kwargs: Any) -> Response:
         key = request.headers.get("Idempotency-Key")
@@ -48,7 +62,7 @@ def idempotent(view: View) -> View:
         first = store.take_idempotency_key(user_id, key, _request_hash())
         match first["state"]:
             case "done":
-                answer = make_response(first["body"], first["status"])
+                answer = make_response(kept(first["body"], f"{user_id}:{key}"), first["status"])
                 answer.headers["Idempotent-Replayed"] = "true"
                 return answer
             case "running":
@@ -62,9 +76,8 @@ def idempotent(view: View) -> View:
                 user_id, key
             )  # nothing was created: the key may be tried again
             raise
-        store.store_idempotent_answer(
-            user_id, key, answer.status_code, answer.get_json(silent=True)
-        )
+        body = keep(answer.get_json(silent=True), f"{user_id}:{key}")
+        store.store_idempotent_answer(user_id, key, answer.status_code, body)
         return answer
 
     return takes_key(once)  # type: ignore[return-value] # the same signature, kept by wraps

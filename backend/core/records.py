@@ -202,3 +202,20 @@ class ExpiringTokens:
     platform: str
     granted_scopes: tuple[str, ...]
     tokens: SealedTokens
+
+
+@dataclass(frozen=True)
+class DueDelivery:
+    """An event that is to be posted to a webhook, under a lease. `troubled`: its receiver fails, or is slow."""
+
+    delivery_id: str
+    lease_token: int
+    webhook_id: str
+    url: str
+    secrets_sealed: tuple[str, ...] = field(repr=False)
+    event_id: str
+    kind: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+    attempts: int
+    troubled: bool

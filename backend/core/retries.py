@@ -11,6 +11,8 @@ FIRST_STEP_SECONDS = 30.0
 LONGEST_STEP_SECONDS = 3600.0
 LONGEST_HINT_SECONDS = 24 * 3600.0
 LONGEST_FETCH_SECONDS = 7 * 24 * 3600
+# What Standard Webhooks recommends: the first try at once, then ever later, the tenth after three days.
+DELIVERY_STEPS_SECONDS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 
 
 def retry_delay(
@@ -35,6 +37,17 @@ def next_fetch_delay(interval_seconds: int, failures: int, draw: random.Random) 
     tenth more, so that what was added at once is not read at once for ever."""
     longest = max(LONGEST_FETCH_SECONDS, interval_seconds)
     return int(min(interval_seconds * 2 ** min(failures, 30), longest) * (1 + draw.random() / 10))
+
+
+def next_delivery_delay(
+    attempts: int, hint_seconds: float | None, draw: random.Random
+) -> float | None:
+    """Seconds until an event is posted again after this many failed attempts, None when that was the last. The receiver's own
+    hint is a floor, capped at a day; up to a tenth more, so that what failed together does not come back together."""
+    if attempts > len(DELIVERY_STEPS_SECONDS):
+        return None
+    floor = min(max(hint_seconds or 0.0, 0.0), LONGEST_HINT_SECONDS)
+    return max(DELIVERY_STEPS_SECONDS[attempts - 1], floor) * (1 + draw.random() / 10)
 
 
 def moment_of_answer(date: str | None, otherwise: datetime) -> datetime:

@@ -1,13 +1,13 @@
-"""The door to addresses that users typed: only the public internet, and never much of it."""
+"""The door to addresses that users typed: only the public internet, and never much of it. Read from, and posted to."""
 
 from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
@@ -17,7 +17,7 @@ from urllib3.util import Url, parse_url
 
 from backend.core import following
 from backend.core.errors import AddressRefused, FetchFailed, TooLarge
-from backend.core.ports import Fetched
+from backend.core.ports import Answer, Fetched
 from backend.core.retries import moment_of_answer, retry_after_seconds
 
 from .mishaps import what_happened
@@ -35,6 +35,8 @@ from .wire import (
 
 MAX_REDIRECTS = 5
 MAX_URL_LENGTH = 2048
+
+T = TypeVar("T")
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
@@ -92,7 +94,7 @@ class PublicHttp:
                 url = str(request.url)
                 if hop and moved_for_good:
                     moved_to = url
-                answer = self._one(session, request, exchange)
+                answer = self._one(session, request, exchange, _judged, "read")
                 if isinstance(answer, Fetched):
                     return replace(answer, moved_to=moved_to)
                 status, location = answer
@@ -100,8 +102,39 @@ class PublicHttp:
                 moved_for_good = moved_for_good and status in _PERMANENT
         raise FetchFailed(f"The address redirects more than {MAX_REDIRECTS} times.")
 
+    def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, deadline_seconds: float = 15.0
+    ) -> Answer:
+        """POST to the URL, once and to no other place: a redirect is an answer like any other.
+
+        The answer's body is not read, so there is nothing to be learned from it. Raises AddressRefused, FetchFailed.
+        """
+        exchange = Exchange(seconds=deadline_seconds, most=0)
+        with self._session() as session, exchange.watched():
+            request = self._checked(session, url, headers, body)
+            return self._one(session, request, exchange, _head_of, "reached")
+
+    def check(self, url: str) -> None:
+        """Raises AddressRefused for what can be seen in the URL itself; a name is looked up when it is used."""
+        with self._session() as session:
+            request = self._checked(session, url, None)
+        parts = parse_url(str(request.url))
+        host = (parts.host or "").strip("[]")
+        if _origin(parts) in self._private_origins:
+            return
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return
+        if not _is_public(address):
+            raise AddressRefused(_private(host))
+
     def _checked(
-        self, session: WatchedSession, url: str, headers: Mapping[str, str] | None
+        self,
+        session: WatchedSession,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | None = None,
     ) -> requests.PreparedRequest:
         """The request as it will be sent. Raises AddressRefused for what can be seen in the URL itself.
 
@@ -117,7 +150,10 @@ class PublicHttp:
         request: requests.PreparedRequest | None = None
         try:
             url = url.partition("#")[0]
-            request = session.prepare_request(requests.Request("GET", url, dict(headers or {})))
+            method = "GET" if body is None else "POST"
+            request = session.prepare_request(
+                requests.Request(method, url, dict(headers or {}), data=body)
+            )
             parts = parse_url(str(request.url))
         except FAULTS:
             parts = Url()
@@ -134,9 +170,14 @@ class PublicHttp:
         return request
 
     def _one(
-        self, session: WatchedSession, request: requests.PreparedRequest, exchange: Exchange
-    ) -> Fetched | tuple[int, str]:
-        """One hop: what was fetched, or the status and target of a redirect."""
+        self,
+        session: WatchedSession,
+        request: requests.PreparedRequest,
+        exchange: Exchange,
+        judge: Callable[[requests.Response, str, Exchange], T],
+        aim: str,
+    ) -> T:
+        """One request, and what `judge` makes of its answer."""
         host = parse_url(str(request.url)).host or ""
         try:
             with session.send(
@@ -145,7 +186,7 @@ class PublicHttp:
                 allow_redirects=False,
                 timeout=(self._connect_timeout, exchange.seconds),
             ) as response:
-                return _judged(response, host, exchange)
+                return judge(response, host, exchange)
         except InvalidIPAddress:
             refusal: Exception = AddressRefused(_private(host))
         except FAULTS as error:
@@ -155,7 +196,7 @@ class PublicHttp:
                 refusal = AddressRefused("The address is not a valid web address.")
             else:
                 reason = what_happened(error, exchange)
-                refusal = FetchFailed(f"{host} could not be read: {reason}.")
+                refusal = FetchFailed(f"{host} could not be {aim}: {reason}.")
         raise refusal
 
     def _session(self) -> WatchedSession:
@@ -184,11 +225,20 @@ class _FilteredAdapter(WatchedPools, IPFilterAdapter):  # type: ignore[misc]  # 
         """Replace the host by its checked address. Raises InvalidIPAddress."""
         host_params, pool_kwargs = super().build_connection_pool_key_attributes(*args, **kwargs)
         address = ipaddress.ip_address(host_params["host"].strip("[]"))
-        # Left open there: site-local (fec0::/10) and IPv4-compatible (::127.0.0.1) IPv6 addresses, both
-        # retired but routed by some machines, and whatever else is not meant to be reached from outside.
-        if not address.is_global or address.is_reserved or getattr(address, "is_site_local", False):
+        if not _is_public(address):
             raise InvalidIPAddress(address)
         return host_params, pool_kwargs
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Left open by the package: site-local (fec0::/10) and IPv4-compatible (::127.0.0.1) IPv6 addresses, both
+    # retired but routed by some machines, and whatever else is not meant to be reached from outside.
+    closed = address.is_reserved or getattr(address, "is_site_local", False)
+    return address.is_global and not closed
+
+
+def _head_of(response: requests.Response, _host: str, _exchange: Exchange) -> Answer:
+    return Answer(response.status_code, response.headers)
 
 
 def _judged(

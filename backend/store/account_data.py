@@ -39,6 +39,8 @@ EXPORTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "chat_messages": ("id",),
         "speeches": ("id",),
         "notifications": ("id",),
+        "webhooks": ("id",),
+        "webhook_deliveries": ("id",),
     }
 )
 
@@ -52,6 +54,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "oauth_states": "secrets of consents that have not ended",
         "passage_embeddings": "numbers that a model made of passages, which are in it",
         "publication_notes": "a worker's notes on a send that has not ended",
+        "webhook_secrets": "sealed secrets, which nobody may carry away",
         "social_account_tokens": "sealed tokens, which nobody may carry away",
     }
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.records import SealedRow, SealedValue
+from ..core.subscribing import secret_of
 from ..core.tokens import access_of, refresh_of, verifier_of
 from .calls import Calls, readable
 
@@ -68,6 +69,36 @@ class SealedStates:
         return table.select(columns, **more).is_("used_at", "null").gt("expires_at", "now")
 
 
+class SealedSigningSecrets:
+    """The secrets that webhooks are signed with. Errors are those of `Calls`."""
+
+    name = "webhook secret"
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def count(self) -> int:
+        """How many rows there are."""
+        table = self._calls.table("webhook_secrets")
+        return self._calls.count(table.select("id", count="exact", head=True))
+
+    def page(self, after: str | None, take: int) -> list[SealedRow]:
+        """The next rows by id."""
+        query = self._calls.table("webhook_secrets").select("id,webhook_id,secret_sealed").order("id")  # fmt: skip
+        if after is not None:
+            query = query.gt("id", after)
+        return [_signing_secret(row) for row in readable(list, self._calls.run(query.limit(take)))]
+
+    def replace(self, rows: Sequence[SealedRow]) -> set[str]:
+        """Store these values, which never change otherwise. Returns the ids of those stored: all but the purged."""
+        done: set[str] = set()
+        for row in rows:
+            table = self._calls.table("webhook_secrets")
+            stored = self._calls.run(table.update(_columns(row)).eq("id", row.id))
+            done |= {one["id"] for one in readable(list, stored)}
+        return done
+
+
 def _tokens(row: dict[str, Any]) -> SealedRow:
     account_id = row["account_id"]
     values = (
@@ -82,6 +113,11 @@ def _verifier(row: dict[str, Any]) -> SealedRow:
     state_hash = row["state_hash"]
     value = SealedValue("verifier_sealed", verifier_of(state_hash), row["verifier_sealed"])
     return SealedRow(state_hash, 0, (value,))
+
+
+def _signing_secret(row: dict[str, Any]) -> SealedRow:
+    value = SealedValue("secret_sealed", secret_of(row["webhook_id"]), row["secret_sealed"])
+    return SealedRow(row["id"], 0, (value,))
 
 
 def _columns(row: SealedRow) -> dict[str, str]:

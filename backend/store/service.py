@@ -15,11 +15,12 @@ from .media import Media
 from .operations import Operations
 from .passages import Passages
 from .published import PublishedPosts
-from .sealed import SealedStates, SealedTokenRows
+from .sealed import SealedSigningSecrets, SealedStates, SealedTokenRows
 from .sources import Sources
 from .speech import Speeches
 from .targets import Targets
 from .unconfirmed import Unconfirmed
+from .webhooks import Webhooks
 
 
 class Service:
@@ -30,7 +31,7 @@ class Service:
         self.unconfirmed = Unconfirmed(calls)
         self.published = PublishedPosts(calls)
         self.accounts = Accounts(calls)
-        self.sealed = (SealedTokenRows(calls), SealedStates(calls))
+        self.sealed = (SealedTokenRows(calls), SealedStates(calls), SealedSigningSecrets(calls))
         self.sources = Sources(calls)
         self.media = Media(calls, files)
         self.generations = Generations(calls)
@@ -40,3 +41,4 @@ class Service:
         self.passages = Passages(calls)
         self.mails = Mails(calls)
         self.deletions = Deletions(calls, files, auth)
+        self.webhooks = Webhooks(calls)

@@ -112,6 +112,14 @@ class AsUser:
         )
         return rows
 
+    def test_webhook(self, webhook_id: str) -> str:
+        """Have a test event posted; returns the delivery's id. Raises NotFound, TooMany."""
+        return str(self._calls.rpc("test_webhook", hook=webhook_id))
+
+    def redeliver_webhook(self, delivery_id: str) -> None:
+        """Have an event posted again. Raises NotFound, Conflict."""
+        self._calls.rpc("redeliver_webhook", delivery=delivery_id)
+
     def add_slot(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Make a weekly slot; the row says where it is after conflicts. Raises NotFound, InvalidInput, Conflict."""
         row: dict[str, Any] = self._calls.run(self._calls.table("slots").insert(columns))[0]

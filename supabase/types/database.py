@@ -52,6 +52,8 @@ PublicSpeechState: TypeAlias = Literal["speaking", "ready", "failed"]
 
 PublicTargetState: TypeAlias = Literal["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
 
+PublicWebhookDeliveryState: TypeAlias = Literal["waiting", "sending", "delivered", "failed", "canceled"]
+
 class PublicAccountDeletions(BaseModel):
     lease_until: datetime.datetime = Field(alias="lease_until")
     quiet_at: datetime.datetime = Field(alias="quiet_at")
@@ -1185,6 +1187,126 @@ class PublicSpeechesUpdate(TypedDict):
     state: NotRequired[Annotated[PublicSpeechState, Field(alias="state")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
     voice: NotRequired[Annotated[Optional[str], Field(alias="voice")]]
+
+class PublicWebhookDeliveries(BaseModel):
+    attempts: int = Field(alias="attempts")
+    created_at: datetime.datetime = Field(alias="created_at")
+    error: Optional[str] = Field(alias="error")
+    finished_at: Optional[datetime.datetime] = Field(alias="finished_at")
+    id: uuid.UUID = Field(alias="id")
+    kind: str = Field(alias="kind")
+    last_attempt_at: Optional[datetime.datetime] = Field(alias="last_attempt_at")
+    lease_token: Optional[int] = Field(alias="lease_token")
+    lease_until: Optional[datetime.datetime] = Field(alias="lease_until")
+    next_attempt_at: datetime.datetime = Field(alias="next_attempt_at")
+    notification_id: Optional[uuid.UUID] = Field(alias="notification_id")
+    response_status: Optional[int] = Field(alias="response_status")
+    state: PublicWebhookDeliveryState = Field(alias="state")
+    user_id: uuid.UUID = Field(alias="user_id")
+    webhook_id: uuid.UUID = Field(alias="webhook_id")
+
+class PublicWebhookDeliveriesInsert(TypedDict):
+    attempts: NotRequired[Annotated[int, Field(alias="attempts")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    finished_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="finished_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    kind: Annotated[str, Field(alias="kind")]
+    last_attempt_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_attempt_at")]]
+    lease_token: NotRequired[Annotated[Optional[int], Field(alias="lease_token")]]
+    lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    next_attempt_at: NotRequired[Annotated[datetime.datetime, Field(alias="next_attempt_at")]]
+    notification_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="notification_id")]]
+    response_status: NotRequired[Annotated[Optional[int], Field(alias="response_status")]]
+    state: NotRequired[Annotated[PublicWebhookDeliveryState, Field(alias="state")]]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+    webhook_id: Annotated[uuid.UUID, Field(alias="webhook_id")]
+
+class PublicWebhookDeliveriesUpdate(TypedDict):
+    attempts: NotRequired[Annotated[int, Field(alias="attempts")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    error: NotRequired[Annotated[Optional[str], Field(alias="error")]]
+    finished_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="finished_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    kind: NotRequired[Annotated[str, Field(alias="kind")]]
+    last_attempt_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_attempt_at")]]
+    lease_token: NotRequired[Annotated[Optional[int], Field(alias="lease_token")]]
+    lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    next_attempt_at: NotRequired[Annotated[datetime.datetime, Field(alias="next_attempt_at")]]
+    notification_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="notification_id")]]
+    response_status: NotRequired[Annotated[Optional[int], Field(alias="response_status")]]
+    state: NotRequired[Annotated[PublicWebhookDeliveryState, Field(alias="state")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
+    webhook_id: NotRequired[Annotated[uuid.UUID, Field(alias="webhook_id")]]
+
+class PublicWebhookSecrets(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    ends_at: Optional[datetime.datetime] = Field(alias="ends_at")
+    id: uuid.UUID = Field(alias="id")
+    secret_sealed: str = Field(alias="secret_sealed")
+    webhook_id: uuid.UUID = Field(alias="webhook_id")
+
+class PublicWebhookSecretsInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    ends_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="ends_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    secret_sealed: Annotated[str, Field(alias="secret_sealed")]
+    webhook_id: Annotated[uuid.UUID, Field(alias="webhook_id")]
+
+class PublicWebhookSecretsUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    ends_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="ends_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    secret_sealed: NotRequired[Annotated[str, Field(alias="secret_sealed")]]
+    webhook_id: NotRequired[Annotated[uuid.UUID, Field(alias="webhook_id")]]
+
+class PublicWebhooks(BaseModel):
+    created_at: datetime.datetime = Field(alias="created_at")
+    description: Optional[str] = Field(alias="description")
+    disabled_reason: Optional[str] = Field(alias="disabled_reason")
+    enabled: bool = Field(alias="enabled")
+    failing_since: Optional[datetime.datetime] = Field(alias="failing_since")
+    held_until: Optional[datetime.datetime] = Field(alias="held_until")
+    id: uuid.UUID = Field(alias="id")
+    kinds: Optional[List[str]] = Field(alias="kinds")
+    last_attempted_at: Optional[datetime.datetime] = Field(alias="last_attempted_at")
+    last_delivered_at: Optional[datetime.datetime] = Field(alias="last_delivered_at")
+    last_seconds: Optional[float] = Field(alias="last_seconds")
+    lease_until: Optional[datetime.datetime] = Field(alias="lease_until")
+    url: str = Field(alias="url")
+    user_id: uuid.UUID = Field(alias="user_id")
+
+class PublicWebhooksInsert(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    description: NotRequired[Annotated[Optional[str], Field(alias="description")]]
+    disabled_reason: NotRequired[Annotated[Optional[str], Field(alias="disabled_reason")]]
+    enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
+    failing_since: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="failing_since")]]
+    held_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="held_until")]]
+    id: Annotated[uuid.UUID, Field(alias="id")]
+    kinds: NotRequired[Annotated[Optional[List[str]], Field(alias="kinds")]]
+    last_attempted_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_attempted_at")]]
+    last_delivered_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_delivered_at")]]
+    last_seconds: NotRequired[Annotated[Optional[float], Field(alias="last_seconds")]]
+    lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    url: Annotated[str, Field(alias="url")]
+    user_id: Annotated[uuid.UUID, Field(alias="user_id")]
+
+class PublicWebhooksUpdate(TypedDict):
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    description: NotRequired[Annotated[Optional[str], Field(alias="description")]]
+    disabled_reason: NotRequired[Annotated[Optional[str], Field(alias="disabled_reason")]]
+    enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
+    failing_since: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="failing_since")]]
+    held_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="held_until")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    kinds: NotRequired[Annotated[Optional[List[str]], Field(alias="kinds")]]
+    last_attempted_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_attempted_at")]]
+    last_delivered_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_delivered_at")]]
+    last_seconds: NotRequired[Annotated[Optional[float], Field(alias="last_seconds")]]
+    lease_until: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="lease_until")]]
+    url: NotRequired[Annotated[str, Field(alias="url")]]
+    user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
 
 class PublicWorkerHeartbeats(BaseModel):
     seen_at: datetime.datetime = Field(alias="seen_at")

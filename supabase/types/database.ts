@@ -561,6 +561,66 @@ isOneToOne: false
       referencedColumns: ["id"]
     }
                   ]
+                },"webhook_deliveries": {
+                  Row: {
+                    "attempts": number,"created_at": string,"error": string | null,"finished_at": string | null,"id": string,"kind": string,"last_attempt_at": string | null,"lease_token": number | null,"lease_until": string | null,"next_attempt_at": string,"notification_id": string | null,"response_status": number | null,"state": Database["public"]['Enums']["webhook_delivery_state"],"user_id": string,"webhook_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempts"?: number,"created_at"?: string,"error"?: string | null,"finished_at"?: string | null,"id"?: string,"kind": string,"last_attempt_at"?: string | null,"lease_token"?: number | null,"lease_until"?: string | null,"next_attempt_at"?: string,"notification_id"?: string | null,"response_status"?: number | null,"state"?: Database["public"]['Enums']["webhook_delivery_state"],"user_id": string,"webhook_id": string
+                  }
+                  Update: {
+                    "attempts"?: number,"created_at"?: string,"error"?: string | null,"finished_at"?: string | null,"id"?: string,"kind"?: string,"last_attempt_at"?: string | null,"lease_token"?: number | null,"lease_until"?: string | null,"next_attempt_at"?: string,"notification_id"?: string | null,"response_status"?: number | null,"state"?: Database["public"]['Enums']["webhook_delivery_state"],"user_id"?: string,"webhook_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "webhook_deliveries_notification_id_fkey"
+      columns: ["notification_id"]
+isOneToOne: false
+      referencedRelation: "notifications"
+      referencedColumns: ["id"]
+    },{
+      foreignKeyName: "webhook_deliveries_webhook_id_fkey"
+      columns: ["webhook_id"]
+isOneToOne: false
+      referencedRelation: "webhooks"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"webhook_secrets": {
+                  Row: {
+                    "created_at": string,"ends_at": string | null,"id": string,"secret_sealed": string,"webhook_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"ends_at"?: string | null,"id"?: string,"secret_sealed": string,"webhook_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"ends_at"?: string | null,"id"?: string,"secret_sealed"?: string,"webhook_id"?: string
+                  }
+                  Relationships: [
+                    {
+      foreignKeyName: "webhook_secrets_webhook_id_fkey"
+      columns: ["webhook_id"]
+isOneToOne: false
+      referencedRelation: "webhooks"
+      referencedColumns: ["id"]
+    }
+                  ]
+                },"webhooks": {
+                  Row: {
+                    "created_at": string,"description": string | null,"disabled_reason": string | null,"enabled": boolean,"failing_since": string | null,"held_until": string | null,"id": string,"kinds": (string)[] | null,"last_attempted_at": string | null,"last_delivered_at": string | null,"last_seconds": number | null,"lease_until": string | null,"url": string,"user_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"description"?: string | null,"disabled_reason"?: string | null,"enabled"?: boolean,"failing_since"?: string | null,"held_until"?: string | null,"id": string,"kinds"?: (string)[] | null,"last_attempted_at"?: string | null,"last_delivered_at"?: string | null,"last_seconds"?: number | null,"lease_until"?: string | null,"url": string,"user_id": string
+                  }
+                  Update: {
+                    "created_at"?: string,"description"?: string | null,"disabled_reason"?: string | null,"enabled"?: boolean,"failing_since"?: string | null,"held_until"?: string | null,"id"?: string,"kinds"?: (string)[] | null,"last_attempted_at"?: string | null,"last_delivered_at"?: string | null,"last_seconds"?: number | null,"lease_until"?: string | null,"url"?: string,"user_id"?: string
+                  }
+                  Relationships: [
+
+                  ]
                 },"worker_heartbeats": {
                   Row: {
                     "seen_at": string,"started_at": string,"worker": string
@@ -586,6 +646,9 @@ isOneToOne: false
                            },
 "add_up_counts":
 { Args: Record<PropertyKey, never>; Returns: number
+                           },
+"add_webhook_secret":
+{ Args: { "hook": string,"overlap_seconds": number,"owner": string,"secret": string }; Returns: string
                            },
 "approve_occurrence":
 { Args: { "occurrence": string }; Returns: {
@@ -713,12 +776,38 @@ isOneToOne: false
               "id": string,"inspections": number,"path": string,"user_id": string
             }[]
                            },
+"claim_webhook_deliveries":
+{ Args: { "lease_seconds": number,"take": number,"take_troubled": number }; Returns: Json[]
+                           },
 "consume_oauth_state":
 { Args: { "browser": string,"hash": string,"platform": string }; Returns: Json
                            },
 "counters":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
+"create_webhook":
+{ Args: { "address": string,"described": string,"hook": string,"of_kinds": (string)[],"owner": string,"secret": string }; Returns: {
+              "created_at": string,
+"description": string | null,
+"disabled_reason": string | null,
+"enabled": boolean,
+"failing_since": string | null,
+"held_until": string | null,
+"id": string,
+"kinds": (string)[] | null,
+"last_attempted_at": string | null,
+"last_delivered_at": string | null,
+"last_seconds": number | null,
+"lease_until": string | null,
+"url": string,
+"user_id": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "webhooks"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "delete_account_rows":
 { Args: { "leaver": string,"take": number }; Returns: number
                            },
@@ -824,6 +913,9 @@ isOneToOne: false
                            },
 "recover_leases":
 { Args: { "take"?: number }; Returns: Json
+                           },
+"redeliver_webhook":
+{ Args: { "delivery": string }; Returns: undefined
                            },
 "refresh_source":
 { Args: { "source": string }; Returns: undefined
@@ -964,6 +1056,9 @@ isOneToOne: false
 "settle_unconfirmed":
 { Args: { "absence_is_proof": boolean,"look": number,"seen": Json,"target": string }; Returns: string
                            },
+"settle_webhook_delivery":
+{ Args: { "delivery": string,"result": Json,"token": number }; Returns: string
+                           },
 "source_engagement":
 { Args: { "since"?: string,"until"?: string }; Returns: {
               "category": string,"comments": number,"impressions": number,"items": number,"likes": number,"posts": number,"published": number,"shares": number,"source_id": string,"title": string,"url": string
@@ -1013,6 +1108,9 @@ isOneToOne: false
 "target_to_delete":
 { Args: { "owner": string,"target": string }; Returns: Json
                            },
+"test_webhook":
+{ Args: { "hook": string }; Returns: string
+                           },
 "tokens_to_refresh":
 { Args: { "take": number }; Returns: Json
                            },
@@ -1043,7 +1141,7 @@ isOneToOne: false
                            }
           }
           Enums: {
-            "account_kind": "person"|"page"|"organization"|"professional","account_status": "active"|"needs_reconnect"|"disconnected","attempt_outcome": "published"|"confirming"|"unconfirmed"|"failed"|"needs_reconnect"|"retry"|"not_sent"|"changed","chat_role": "user"|"assistant","chat_state": "streaming"|"complete"|"interrupted","generation_kind": "write","generation_status": "queued"|"waking"|"running"|"complete"|"failed"|"canceled","media_kind": "image"|"gif"|"video"|"audio"|"document","media_status": "uploaded"|"ready"|"rejected","occurrence_state": "open"|"filling"|"review"|"booked"|"skipped"|"failed","post_status": "draft"|"scheduled"|"publishing"|"published"|"partly_published"|"needs_attention"|"failed"|"missed"|"canceled","settlement": "it_is_live"|"send_again","slot_approval": "review"|"auto","slot_mode": "queue"|"generate","source_kind": "feed"|"page","source_status": "waiting"|"ok"|"failing"|"gone","speech_state": "speaking"|"ready"|"failed","target_state": "draft"|"scheduled"|"preparing"|"sending"|"confirming"|"published"|"unconfirmed"|"needs_reconnect"|"failed"|"missed"|"quarantined"|"canceled"
+            "account_kind": "person"|"page"|"organization"|"professional","account_status": "active"|"needs_reconnect"|"disconnected","attempt_outcome": "published"|"confirming"|"unconfirmed"|"failed"|"needs_reconnect"|"retry"|"not_sent"|"changed","chat_role": "user"|"assistant","chat_state": "streaming"|"complete"|"interrupted","generation_kind": "write","generation_status": "queued"|"waking"|"running"|"complete"|"failed"|"canceled","media_kind": "image"|"gif"|"video"|"audio"|"document","media_status": "uploaded"|"ready"|"rejected","occurrence_state": "open"|"filling"|"review"|"booked"|"skipped"|"failed","post_status": "draft"|"scheduled"|"publishing"|"published"|"partly_published"|"needs_attention"|"failed"|"missed"|"canceled","settlement": "it_is_live"|"send_again","slot_approval": "review"|"auto","slot_mode": "queue"|"generate","source_kind": "feed"|"page","source_status": "waiting"|"ok"|"failing"|"gone","speech_state": "speaking"|"ready"|"failed","target_state": "draft"|"scheduled"|"preparing"|"sending"|"confirming"|"published"|"unconfirmed"|"needs_reconnect"|"failed"|"missed"|"quarantined"|"canceled","webhook_delivery_state": "waiting"|"sending"|"delivered"|"failed"|"canceled"
           }
           CompositeTypes: {
             [_ in never]: never
@@ -1159,7 +1257,7 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
           Enums: {
-            "account_kind": ["person", "page", "organization", "professional"],"account_status": ["active", "needs_reconnect", "disconnected"],"attempt_outcome": ["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"],"chat_role": ["user", "assistant"],"chat_state": ["streaming", "complete", "interrupted"],"generation_kind": ["write"],"generation_status": ["queued", "waking", "running", "complete", "failed", "canceled"],"media_kind": ["image", "gif", "video", "audio", "document"],"media_status": ["uploaded", "ready", "rejected"],"occurrence_state": ["open", "filling", "review", "booked", "skipped", "failed"],"post_status": ["draft", "scheduled", "publishing", "published", "partly_published", "needs_attention", "failed", "missed", "canceled"],"settlement": ["it_is_live", "send_again"],"slot_approval": ["review", "auto"],"slot_mode": ["queue", "generate"],"source_kind": ["feed", "page"],"source_status": ["waiting", "ok", "failing", "gone"],"speech_state": ["speaking", "ready", "failed"],"target_state": ["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"]
+            "account_kind": ["person", "page", "organization", "professional"],"account_status": ["active", "needs_reconnect", "disconnected"],"attempt_outcome": ["published", "confirming", "unconfirmed", "failed", "needs_reconnect", "retry", "not_sent", "changed"],"chat_role": ["user", "assistant"],"chat_state": ["streaming", "complete", "interrupted"],"generation_kind": ["write"],"generation_status": ["queued", "waking", "running", "complete", "failed", "canceled"],"media_kind": ["image", "gif", "video", "audio", "document"],"media_status": ["uploaded", "ready", "rejected"],"occurrence_state": ["open", "filling", "review", "booked", "skipped", "failed"],"post_status": ["draft", "scheduled", "publishing", "published", "partly_published", "needs_attention", "failed", "missed", "canceled"],"settlement": ["it_is_live", "send_again"],"slot_approval": ["review", "auto"],"slot_mode": ["queue", "generate"],"source_kind": ["feed", "page"],"source_status": ["waiting", "ok", "failing", "gone"],"speech_state": ["speaking", "ready", "failed"],"target_state": ["draft", "scheduled", "preparing", "sending", "confirming", "published", "unconfirmed", "needs_reconnect", "failed", "missed", "quarantined", "canceled"],"webhook_delivery_state": ["waiting", "sending", "delivered", "failed", "canceled"]
           }
         }
 } as const

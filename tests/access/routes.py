@@ -51,6 +51,7 @@ def _key(table: str) -> Callable[[Rows], str]:
 
 
 _session, _message = _key("chat_sessions"), _key("chat_messages")
+_webhook, _delivery = _key("webhooks"), _key("webhook_deliveries")
 
 
 def _csv(account: str, media: str) -> Arguments:
@@ -159,6 +160,17 @@ ROUTES: dict[tuple[str, str], Route] = _documents() | {
     ),
     ("GET", "/api/sources/export"): _plain(SIGNED_IN, 200),
     ("GET", "/api/insights"): _plain(SIGNED_IN, 200),
+    # an address that is refused: nothing is made that a worker would post to
+    ("POST", "/api/webhooks"): _plain(LIVE, 422, json={"url": "http://10.0.0.1/"}),
+    ("POST", "/api/webhooks/<webhook_id>/secret"): _of(
+        LIVE, webhook=lambda hers, _mine: {"path": {"webhook_id": _webhook(hers)}, "json": {}}
+    ),
+    ("POST", "/api/webhooks/<webhook_id>/test"): _of(
+        LIVE, webhook=lambda hers, _mine: {"path": {"webhook_id": _webhook(hers)}}
+    ),
+    ("POST", "/api/webhooks/deliveries/<delivery_id>/again"): _of(
+        LIVE, delivery=lambda hers, _mine: {"path": {"delivery_id": _delivery(hers)}}
+    ),
     ("GET", "/api/account/export"): _plain(LIVE, 200),
     ("DELETE", "/api/account"): Route(
         LIVE, {"": Ask(lambda hers, _mine: {"json": {"confirm": hers.owner.email}}, 422)}

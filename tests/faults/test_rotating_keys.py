@@ -233,4 +233,5 @@ def test_every_sealed_column_of_the_database_is_sealed_again(rig: Rig) -> None:
         ("social_account_tokens", "access_token_sealed"),
         ("social_account_tokens", "refresh_token_sealed"),
         ("oauth_states", "verifier_sealed"),
+        ("webhook_secrets", "secret_sealed"),
     }

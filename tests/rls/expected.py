@@ -82,6 +82,9 @@ TABLES = {
     "sources": Access(
         delete=True, insert="id user_id url title category kind", update="title category"
     ),
+    "webhook_deliveries": Access(),
+    "webhook_secrets": Access(select=False, owner=None),
+    "webhooks": Access(delete=True, update="kinds description enabled"),
     "worker_heartbeats": Access(select=False, owner=None),
 }
 
@@ -94,6 +97,7 @@ SERVICE = "service_role"
 FUNCTIONS = {
     "account_to_ask": SERVICE,
     "add_up_counts": SERVICE,
+    "add_webhook_secret": SERVICE,
     "approve_occurrence": USERS,
     "begin_account_deletion": SERVICE,
     "begin_chat_turn": USERS,
@@ -114,8 +118,10 @@ FUNCTIONS = {
     "claim_unindexed": SERVICE,
     "claim_unread_documents": SERVICE,
     "claim_uploaded_media": SERVICE,
+    "claim_webhook_deliveries": SERVICE,
     "consume_oauth_state": SERVICE,
     "counters": SERVICE,
+    "create_webhook": SERVICE,
     "delete_account_rows": SERVICE,
     "disconnect_account": SERVICE,
     "draft_from_message": USERS,
@@ -144,6 +150,7 @@ FUNCTIONS = {
     "record_mails": SERVICE,
     "record_source_fetch": SERVICE,
     "recover_leases": SERVICE,
+    "redeliver_webhook": USERS,
     "refresh_source": USERS,
     "renew_lease": SERVICE,
     "request_generation": USERS,
@@ -158,6 +165,7 @@ FUNCTIONS = {
     "settle_outcome": SERVICE,
     "settle_target": USERS,
     "settle_unconfirmed": SERVICE,
+    "settle_webhook_delivery": SERVICE,
     "source_engagement": USERS,
     "store_account": SERVICE,
     "store_embeddings": SERVICE,
@@ -168,6 +176,7 @@ FUNCTIONS = {
     "take_idempotency_key": SERVICE,
     "take_source_items": SERVICE,
     "target_to_delete": SERVICE,
+    "test_webhook": USERS,
     "tokens_to_refresh": SERVICE,
     "unschedule_post": USERS,
     "watch_permissions": SERVICE,
@@ -201,6 +210,7 @@ PRIVATE_FUNCTIONS = {
     "park_account": {SERVICE},
     "passage_languages": {USERS},
     "passage_search": {SERVICE},
+    "purge_webhooks": {SERVICE},
     "question_terms": {USERS},
     "rank_by_meaning": {USERS},
     "rank_by_words": {USERS},

@@ -200,6 +200,24 @@ def make_rows(database: psycopg.Connection[Any], owner: Person) -> Rows:
         state="skipped",
     )
     insert("notifications", **mine, kind="target_failed", event_key=f"test {uuid.uuid4()}")
+    # switched off, so that nothing is lined up for it
+    webhook = insert(
+        "webhooks",
+        **mine,
+        id=str(uuid.uuid4()),
+        url=f"https://example.com/{uuid.uuid4()}",
+        enabled=False,
+        disabled_reason="owner",
+    )
+    insert("webhook_secrets", webhook_id=webhook, secret_sealed="sealed-signing")
+    insert(
+        "webhook_deliveries",
+        **mine,
+        webhook_id=webhook,
+        kind="webhook_test",
+        state="failed",
+        finished_at=_an_hour_ago(),
+    )
     passage = insert(
         "passages",
         **mine,

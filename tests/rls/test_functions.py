@@ -29,6 +29,7 @@ SAMPLES = {
     "integer": 1,
     "jsonb": {},
     "text": "x",
+    "text[]": [],
     "timestamp with time zone": "2026-12-01T00:00:00Z",
     "uuid": "00000000-0000-4000-8000-000000000000",
     "generation_status": "running",
@@ -82,6 +83,8 @@ CALLS_ABOUT_ALICE: dict[str, Callable[[World], dict[str, Any]]] = {
     },
     "stop_chat_answer": lambda world: {"message": world.rows.keys["chat_messages"]["id"]},
     "draft_from_message": lambda world: {"message": world.rows.keys["chat_messages"]["id"]},
+    "redeliver_webhook": lambda world: {"delivery": world.rows.keys["webhook_deliveries"]["id"]},
+    "test_webhook": lambda world: {"hook": world.rows.keys["webhooks"]["id"]},
     "refresh_source": lambda world: {"source": world.rows.source},
     "request_generation": lambda world: {
         "input": {"source_item_id": world.rows.item, "platform": "linkedin"}

@@ -51,6 +51,7 @@ def planted() -> dict[str, tuple[str, str]]:
         "a secret key": (f"apikey is sb_secret_{hexadecimal}", hexadecimal),
         "a publishable key": (f"sb_publishable_{hexadecimal}", hexadecimal),
         "a Hugging Face token": (f"hf_{hexadecimal} was refused", hexadecimal),
+        "a secret of a webhook": (f"whsec_{hexadecimal}= signs", hexadecimal),
         "bearer": (f"Authorization: Bearer {opaque}", opaque),
         "bearer in small letters": (f"authorization: bearer {opaque}", opaque),
         "basic": ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA"),

@@ -80,6 +80,7 @@ def test_what_somebody_waits_for_runs_as_soon_as_its_queue_has_work() -> None:
         "fill_occurrences",
         "index_passages",
         "read_documents",
+        "deliver_webhooks",
     }
     assert {name for name, job in listed.items() if job.queue} == waited_for
     assert (WATCH_SECONDS, IDLE_SECONDS) == (1, 5)

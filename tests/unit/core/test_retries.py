@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backend.core.retries import (
     moment_of_answer,
+    next_delivery_delay,
     next_fetch_delay,
     retry_after_seconds,
     retry_delay,
@@ -140,3 +141,24 @@ def test_an_answer_is_as_old_as_its_date_says() -> None:
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Sat, 21 Nov 2026 12:00:00 -0000"])
 def test_an_answer_without_a_usable_date_is_as_old_as_we_think(date: str | None) -> None:
     assert moment_of_answer(date, NOW) == NOW
+
+
+MINUTE, HOUR = 60, 3600
+
+
+def test_an_event_is_posted_again_at_the_times_that_receivers_know_from_others() -> None:
+    steps = [next_delivery_delay(attempts, None, Draw(0)) for attempts in range(1, 11)]
+    assert steps == [
+        5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR, None
+    ]  # fmt: skip
+
+
+def test_events_that_failed_together_do_not_come_back_together() -> None:
+    assert next_delivery_delay(2, None, Draw(1)) == pytest.approx(330)
+
+
+@pytest.mark.parametrize(
+    ("hint", "delay"), [(None, 300), (10, 300), (900, 900), (30 * DAY, DAY), (-5, 300)]
+)
+def test_a_receiver_may_ask_for_more_time_up_to_a_day(hint: float | None, delay: float) -> None:
+    assert next_delivery_delay(2, hint, Draw(0)) == delay
