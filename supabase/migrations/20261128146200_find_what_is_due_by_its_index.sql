@@ -222,3 +222,26 @@ begin
   return booked;
 end
 $$;
+
+-- Does:    everything there is to do for occurrences now: uses finished drafts, ends what is over, books queued posts, queues drafts.
+--          Safe to repeat and to run in parallel; generations are run by whoever runs generations. Where nothing is to be filled, which
+--          is most of the time, no slot is looked at.
+-- Returns: {finished, closed, booked, started} counts; call again while one of them reaches `take`.
+-- May call: service_role.
+create or replace function public.fill_occurrences(take integer default 50) returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  counts jsonb;
+begin
+  counts := jsonb_build_object('finished', private.finish_drafts(take));
+  counts := counts || jsonb_build_object('closed', private.close_occurrences(take));
+  -- the first of an index; asked whether one exists, the planner expects many and reads the table
+  if coalesce((select min(c.fill_at) from public.slot_occurrences c where c.state = 'open') > now(), true) then
+    return counts || jsonb_build_object('booked', 0, 'started', 0);
+  end if;
+  counts := counts || jsonb_build_object('booked', private.book_queued_posts(take));
+  return counts || jsonb_build_object('started', private.start_drafts(take));
+end
+$$;
