@@ -83,6 +83,7 @@ def test_slow(ada: Caller, space: OwnSpace) -> None:
     assert events[-1].name == "result", events[-1]
 
 
+@pytest.mark.slow  # a Space takes seconds to start
 def test_restart_of_the_space_in_mid_stream(ada: Caller, space: OwnSpace) -> None:
     space.order("die")
     failed(ada, ada.ask(topic="Bridges of Lyon"), "space_unavailable", "space_failed")
@@ -101,6 +102,7 @@ def test_a_space_that_never_wakes(ada: Caller, absent_space: OwnSpace, hasty_web
     assert "did not wake up within 4 s" in told["error"]
 
 
+@pytest.mark.slow  # a Space takes seconds to start
 def test_a_space_that_starts_late_is_waited_for(ada: Caller, absent_space: OwnSpace) -> None:
     generation = ada.ask(topic="Bridges")
     stream = iter(ada.follow(generation))

@@ -231,6 +231,7 @@ def test_a_busy_port_is_passed_over(space, busy_port):
     assert busy_port < int(space.url.rpartition(":")[2]) <= busy_port + 200
 
 
+@pytest.mark.slow
 def test_it_stops_at_once_with_0_and_without_a_word_even_while_a_call_hangs(start_space):
     own = start_space()
     own.order("hang")

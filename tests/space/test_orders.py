@@ -18,6 +18,8 @@ CALLS = {
     "embed": {"texts": ["Hello", "Bye"]},
 }  # fmt: skip
 ENDPOINTS = list(CALLS)
+# Orders are carried out in one place for all endpoints: one shows it quickly, `--all` shows each.
+EACH = ["chat", *(pytest.param(one, marks=pytest.mark.slow) for one in CALLS if one != "chat")]
 
 
 def call(client, endpoint: str):
@@ -29,7 +31,7 @@ def behaves(client, endpoint: str) -> bool:
     return bool(call(client, endpoint).result(60))
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", EACH)
 def test_an_order_is_for_the_endpoint_that_it_names_and_for_no_other(client, space, endpoint):
     space.order("fail", endpoint=endpoint, message="Not today", times=2)
     for other in ENDPOINTS:
@@ -51,7 +53,7 @@ def test_an_order_without_an_endpoint_is_for_the_writer(client, space):
         call(client, "write").result(60)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", EACH)
 @pytest.mark.parametrize("order", ["sleep", "slow"])
 def test_sleep_and_slow_delay_an_answer(client, space, endpoint, order):
     space.order(order, endpoint=endpoint, seconds=0.3)
@@ -60,7 +62,7 @@ def test_sleep_and_slow_delay_an_answer(client, space, endpoint, order):
     assert time.monotonic() - before >= 0.3
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", EACH)
 def test_a_hanging_call_answers_nothing_until_it_is_cancelled(client, space, endpoint):
     space.order("hang", endpoint=endpoint)
     job = call(client, endpoint)
@@ -99,7 +101,7 @@ def test_garbage_files_are_pages(client, space, endpoint):
         assert sent.read().startswith(b"<html>not a")
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", EACH)
 def test_a_crash_is_an_error_and_the_next_call_is_answered(client, space, endpoint):
     space.order("crash", endpoint=endpoint)
     with pytest.raises(Exception, match="ordered to crash"):
@@ -116,7 +118,7 @@ def test_a_stream_breaks_off_in_the_middle(client, space, endpoint):
     assert job.outputs()
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", EACH)
 def test_a_dropped_connection_loses_the_answer_and_the_space_goes_on(
     client, start_client, space, endpoint
 ):
@@ -126,7 +128,8 @@ def test_a_dropped_connection_loses_the_answer_and_the_space_goes_on(
     assert behaves(client, endpoint)
 
 
-@pytest.mark.parametrize("endpoint", ["chat", "speak"])  # each costs the start of a Space
+@pytest.mark.slow  # each costs the start of a Space
+@pytest.mark.parametrize("endpoint", ["chat", "speak"])
 def test_the_space_dies_in_the_middle_of_a_call(start_space, start_client, endpoint):
     mortal = start_space(key="for /v1")
     with pytest.raises(urllib.error.HTTPError, match="401"):

@@ -99,7 +99,9 @@ def wait_gone(entries: list[dict[str, object]]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_everything(launch: Launch, number: signal.Signals) -> None:
     launcher = launch()
     launcher.read_until("Ctrl-C stops everything")
@@ -130,6 +132,7 @@ def test_stack_json_is_complete_and_private(launch: Launch) -> None:
     assert row[0] == "postgres"
 
 
+@pytest.mark.slow
 def test_a_second_launcher_in_the_same_directory_says_so(launch: Launch) -> None:
     first = launch()
     first.read_until("Ctrl-C stops everything")
@@ -141,6 +144,7 @@ def test_a_second_launcher_in_the_same_directory_says_so(launch: Launch) -> None
     assert httpx.get(first.info["mailbox_url"]).status_code == 200
 
 
+@pytest.mark.slow
 def test_two_directories_make_two_stacks(launch: Launch, state: Path) -> None:
     first, second = launch(state / "one"), launch(state / "two")
     for launcher in (first, second):
@@ -166,6 +170,7 @@ def test_a_killed_launcher_leaves_nothing_behind(launch: Launch) -> None:
     wait_gone(children)
 
 
+@pytest.mark.slow
 def test_what_a_killed_launcher_and_guard_left_is_stopped_by_the_next_start(
     launch: Launch,
 ) -> None:
@@ -249,6 +254,7 @@ def test_docker_is_asked_for_only_where_it_is_needed(state: Path) -> None:
         stack.start()
 
 
+@pytest.mark.slow
 def test_postgres_and_gateway_come_back_where_they_were(state: Path) -> None:
     stack = Stack(ROOT, state, services=False, extra_env=BARE, supabase_directory=PROJECT)
     try:
@@ -310,6 +316,7 @@ class Crowd:
             time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_restarts_of_postgres_under_load_cost_answers_and_never_mix_callers(state: Path) -> None:
     stack = Stack(ROOT, state, services=False, extra_env=BARE, supabase_directory=PROJECT)
     try:
@@ -331,6 +338,7 @@ def test_restarts_of_postgres_under_load_cost_answers_and_never_mix_callers(stat
         stack.discard()
 
 
+@pytest.mark.slow
 def test_a_gateway_finds_a_port_when_many_are_busy(state: Path) -> None:
     first = PORTS["gateway"]
     held = []
