@@ -10,10 +10,11 @@ import sys
 import time
 
 from .core.errors import LinError
-from .core.rotating import Findings
+from .core.rotating import Findings, Rotation
 from .logs import configure, hide
-from .services import build_rotation
+from .sealing import Sealer
 from .settings import Settings, SettingsError, load_settings, secrets_of
+from .wiring import supabase_of
 
 PROGRESS_SECONDS = 2.0
 
@@ -42,7 +43,8 @@ def main() -> int:
 
 def rotate(settings: Settings, *, dry_run: bool) -> int:
     """Seal again, or count; the exit status. Raises LinError."""
-    rotation = build_rotation(settings, Progress())
+    sealer = Sealer(settings.token_key_bytes())
+    rotation = Rotation(supabase_of(settings).service.sealed, sealer, Progress())
     found = rotation.count() if dry_run else rotation.run()
     for one in found.broken:
         say(f"cannot be opened with any key in TOKEN_KEYS: {one}")

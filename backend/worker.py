@@ -23,10 +23,10 @@ from .core.errors import Unavailable
 from .core.publishing import utc_now
 from .logs import configure, hide
 from .observing import observe
-from .services import WorkerServices, build_worker
 from .settings import SettingsError, load_settings, secrets_of
 from .spool import SpoolError
 from .timetable import Job, jobs
+from .worker_services import WorkerServices, build_worker
 
 log = logging.getLogger("lin.worker")
 

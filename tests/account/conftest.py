@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from backend.core.leaving import Leaver
-from backend.services import build_worker
 from backend.settings import Settings, load_settings
 from backend.store import Supabase
+from backend.worker_services import build_worker
 from local.stack import Stack
 from tests.api.conftest import Browser, ada, ben, open_browser, sandbox  # noqa: F401 - fixtures
 from tests.faults.watched_wire import Rules, WatchedWire

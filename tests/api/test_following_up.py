@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from backend.jobs import measure_posts, refresh_profiles
-from backend.services import WorkerServices, build_worker
 from backend.settings import Settings, load_settings
+from backend.worker_services import WorkerServices, build_worker
 from local.stack import Stack
 from tests.api.conftest import Browser
 from tests.api.test_deleting import delete, published

@@ -1,6 +1,6 @@
 """Several platforms at once, each dropped in as one class and one row: one in trouble does not delay the others.
 
-The engine is built as services.py builds a worker's, in this process; platforms are real servers.
+The engine is built as worker_services.py builds it, in this process; platforms are real servers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pytest
 
 from backend.jobs import publish_due_posts, recover_leases, renew_leases
 from backend.outbound import PlatformHttp
-from backend.services import WorkerServices, build_worker
 from backend.settings import Settings, load_settings
+from backend.worker_services import WorkerServices, build_worker
 from local.stack import Stack
 from tests.engine.actors import Post, Row
 from tests.faults.rig import LEASE_SECONDS, TIMEOUT_SECONDS, Rig

@@ -23,8 +23,9 @@ from backend.auth import CurrentUser
 from backend.core.platform_contract import Tokens
 from backend.core.tokens import seal_tokens
 from backend.sealing import Sealer
-from backend.services import Services, build, build_worker
+from backend.services import Services, build
 from backend.settings import SettingsError, load_settings, secrets_of
+from backend.worker_services import build_worker
 from tests.leaks.planting import planted
 from tests.leaks.scanning import Scanner
 

@@ -59,8 +59,8 @@ def test_connections_are_opened_where_addresses_are_judged(library: str) -> None
 
 
 def test_the_door_for_peoples_addresses_is_built_once() -> None:
-    assert calls("PublicHttp") == {"services"}
-    assert (BACKEND / "services.py").read_text().count("PublicHttp(") == 1
+    assert calls("PublicHttp") == {"wiring"}
+    assert (BACKEND / "wiring.py").read_text().count("PublicHttp(") == 1
 
 
 def test_the_door_follows_redirects_itself_so_that_each_is_judged() -> None:
@@ -79,7 +79,7 @@ def test_browsers_are_sent_on_only_where_the_connector_said() -> None:
 
 
 def test_the_frontends_are_those_of_the_settings() -> None:
-    assert reads("frontend_origins") <= {"app", "services", "production"}
+    assert reads("frontend_origins") <= {"app", "wiring", "worker_services", "production"}
     written = [name_of(file) for file in python_files(BACKEND) if "Access-Control-" in file.read_text()]  # fmt: skip
     assert written == []
 

@@ -102,7 +102,7 @@ class SqlStore:
 
 
 def deliverer(actor: Actor, sealer: Sealer, door: PublicHttp, **more: Any) -> Deliverer:
-    """A worker of its own, as services.py builds it."""
+    """A worker of its own, as worker_services.py builds it."""
     return Deliverer(
         SqlStore(actor), door,
         lambda sealed, webhook_id: sealer.open(sealed, bound_to=secret_of(webhook_id)), signed_headers,
