@@ -9,11 +9,8 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote, urlsplit
-
-if TYPE_CHECKING:
-    from .settings import Settings
 
 # SHA-256 of what is printed wherever Supabase is started on a developer's machine, and of the secret that its files for
 # self-hosting come with; the first 24 digits, because the values themselves would look like leaked keys here.
@@ -54,24 +51,6 @@ def misplaced(key: str, wanted: Literal["publishable", "secret"]) -> str | None:
         return None
     names = {"publishable": "the publishable (or anon) key", "secret": "the secret key", "person": "somebody's access token"}  # fmt: skip
     return f"this is {names[kind]}; here belongs {names[wanted]}"
-
-
-def not_for_production(settings: Settings) -> Iterator[str]:
-    """Everything in these settings that is for development only, or known to anybody."""
-    for name in ("platform_sandbox_url", "fetch_private_origins"):
-        if getattr(settings, name):
-            yield f"{name.upper()} must not be set"
-    for name in ("public_url", "supabase_url"):
-        yield from wrong_addresses(name.upper(), [getattr(settings, name)])
-    yield from wrong_addresses("FRONTEND_ORIGINS", settings.frontend_origins, numbered=True)
-    publishable, secret = settings.supabase_key, settings.supabase_secret_key
-    yield from wrong_key("SUPABASE_KEY", publishable.get_secret_value(), "publishable")
-    yield from wrong_key("SUPABASE_SECRET_KEY", secret.get_secret_value(), "secret")
-    if settings.jwt_secret_key:
-        yield from wrong_signing_secret("JWT_SECRET_KEY", settings.jwt_secret_key.get_secret_value())  # fmt: skip
-    yield from wrong_sealing_keys("TOKEN_KEYS", settings.token_key_bytes())
-    for name in ("writer_space", "mentor_space", "voice_space", "embedding_space"):
-        yield from wrong_space(name.upper(), getattr(settings, name))
 
 
 def wrong_addresses(name: str, urls: Sequence[str], *, numbered: bool = False) -> Iterator[str]:

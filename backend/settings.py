@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .production import misplaced, not_for_production, secret_part
+from . import production
 
 
 class SettingsError(Exception):
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     @field_validator("supabase_key", "supabase_secret_key")
     @classmethod
     def _check_kind(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        mistaken = misplaced(
+        mistaken = production.misplaced(
             value.get_secret_value(),
             "publishable" if info.field_name == "supabase_key" else "secret",
         )
@@ -233,9 +233,26 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PLATFORM_TIMEOUT_SECONDS must stay below PUBLISH_LEASE_SECONDS, or a slow answer outlives its lease"
             )
-        if self.app_env == "production" and (refused := list(not_for_production(self))):
+        if self.app_env == "production" and (refused := list(self._not_for_production())):
             raise ValueError(f"with APP_ENV=production: {'; '.join(refused)}")
         return self
+
+    def _not_for_production(self) -> Iterator[str]:
+        """Everything here that is for development only, or known to anybody."""
+        for name in ("platform_sandbox_url", "fetch_private_origins"):
+            if getattr(self, name):
+                yield f"{name.upper()} must not be set"
+        for name in ("public_url", "supabase_url"):
+            yield from production.wrong_addresses(name.upper(), [getattr(self, name)])
+        yield from production.wrong_addresses("FRONTEND_ORIGINS", self.frontend_origins, numbered=True)  # fmt: skip
+        publishable, secret = self.supabase_key, self.supabase_secret_key
+        yield from production.wrong_key("SUPABASE_KEY", publishable.get_secret_value(), "publishable")  # fmt: skip
+        yield from production.wrong_key("SUPABASE_SECRET_KEY", secret.get_secret_value(), "secret")
+        if self.jwt_secret_key:
+            yield from production.wrong_signing_secret("JWT_SECRET_KEY", self.jwt_secret_key.get_secret_value())  # fmt: skip
+        yield from production.wrong_sealing_keys("TOKEN_KEYS", self.token_key_bytes())
+        for name in ("writer_space", "mentor_space", "voice_space", "embedding_space"):
+            yield from production.wrong_space(name.upper(), getattr(self, name))
 
     def token_key_bytes(self) -> tuple[bytes, ...]:
         """The sealing keys, newest first, 32 bytes each."""
@@ -277,7 +294,7 @@ def secrets_of(settings: BaseSettings) -> Iterator[str]:
     for _, value in settings:
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, SecretStr):
-                yield secret_part(one.get_secret_value())
+                yield production.secret_part(one.get_secret_value())
 
 
 def variable_of(settings: type[BaseSettings], field: str) -> str:
