@@ -148,7 +148,7 @@ def configure(level: str, *, readable: bool = False) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.dev.ConsoleRenderer() if readable and sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if readable and sys.stderr and sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
     )  # fmt: skip
     handler = UnhurriedHandler(sys.stderr)

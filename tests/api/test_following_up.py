@@ -22,7 +22,7 @@ from tests.waiting import until
 def worker(stack: Stack) -> Iterator[WorkerServices]:
     """A worker's parts, of which only these jobs run."""
     env = {name.lower(): value for name, value in stack.backend_env().items()}
-    ours = {name: value for name, value in env.items() if name in Settings.model_fields}
+    ours = {name: value for name, value in env.items() if value and name in Settings.model_fields}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stack.backend_env().items():
             patch.setenv(name, value)  # platforms read their own settings

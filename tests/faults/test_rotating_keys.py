@@ -88,6 +88,13 @@ def settings(rig: Rig, *keys: bytes) -> Settings:
     return load_settings(**{name: value for name, value in known.items() if value})
 
 
+@pytest.fixture(autouse=True)
+def alone(rig: Rig) -> None:
+    """The command looks at all rows there are: those of the tests before are over."""
+    for table in ("social_account_tokens", "oauth_states", "webhook_secrets"):
+        rig.admin.run(f"delete from {table}")  # noqa: S608 - names of ours
+
+
 def test_killed_in_the_middle_it_goes_on_where_it_stopped(
     rig: Rig, capsys: pytest.CaptureFixture[str]
 ) -> None:

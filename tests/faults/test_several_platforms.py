@@ -130,7 +130,7 @@ def make_town(quiet_stack: Stack, rig: Rig) -> Iterator[Callable[..., Town]]:
     """`make_town(birch=server, …)`: platforms of these names, and a worker that begins to publish at `start()`."""
     towns: list[Town] = []
     env = {name.lower(): value for name, value in quiet_stack.backend_env().items()}
-    ours = {name: value for name, value in env.items() if name in Settings.model_fields}
+    ours = {name: value for name, value in env.items() if value and name in Settings.model_fields}
     settings = load_settings(**ours | {"worker_threads": THREADS, "breaker_seconds": 2})
 
     def make(seconds: float = TIMEOUT_SECONDS, **places: ToyServer | Hole) -> Town:

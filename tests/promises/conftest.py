@@ -21,7 +21,7 @@ __all__ = ["partner", "platform", "quiet_stack", "rig"]
 def web(quiet_stack: Stack) -> Iterator[FlaskClient]:
     """The web process's application over the same database."""
     env = {name.lower(): value for name, value in quiet_stack.backend_env().items()}
-    ours = {name: value for name, value in env.items() if name in Settings.model_fields}
+    ours = {name: value for name, value in env.items() if value and name in Settings.model_fields}
     services = build(load_settings(**ours))
     with create_app(services).test_client() as client:
         yield client
