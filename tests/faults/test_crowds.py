@@ -9,7 +9,9 @@ import pytest
 
 from local.sandbox.driver import Sandbox
 from tests.engine.actors import Post
+from tests.faults.crew import CLAIM, MARK, SETTLE, Crew
 from tests.faults.rig import Rig
+from tests.faults.watched_wire import Lose
 from tests.faults.wire import Wire
 from tests.waiting import until
 
@@ -84,13 +86,13 @@ def test_supabase_gone_for_seconds_loses_no_answer(rig: Rig) -> None:
 
 def test_an_answer_lost_after_the_database_did_its_work_is_asked_for_again(rig: Rig) -> None:
     posts = [rig.due(due=-1) for _ in range(30)]
-    with Wire(rig.stack.info["supabase_url"]) as wire:
-        wire.lose_every = 4
-        # a lease that outlives several lost renewals in a row, also where the machine is busy
-        worker = rig.worker_process(SUPABASE_URL=wire.url, PUBLISH_LEASE_SECONDS="8")
-        rig.wait_for(posts, "published", seconds=90)
-        lost = wire.lost
-        wire.lose_every = 0
-        assert rig.end(worker) == 0
-    assert lost >= 3
+    # one claim: three whose leases end unused would put the posts aside
+    lost = [Lose(CLAIM, answered=True), *(Lose(path, answered=True, times=3) for path in (MARK, SETTLE))]  # fmt: skip
+    # a lease that outlives several lost answers in a row, also where the machine is busy
+    with Crew(rig, PUBLISH_LEASE_SECONDS="8") as crew:
+        crew.rules.add(*lost)
+        worker = crew.add()
+        rig.wait_for(posts, "published")
+        assert rig.end(worker.process) == 0
+    assert all(rule.met for rule in lost)
     rig.assert_invariants(*posts)

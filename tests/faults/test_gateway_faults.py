@@ -47,7 +47,7 @@ def _posts_at_work(rig: Rig, crew: Crew) -> tuple[Watched, list[Post]]:
 
 
 # Without leases to renew, a worker asks for nothing but what it cannot do without.
-LONG = {"PUBLISH_LEASE_SECONDS": "60", "WORKER_THREADS": "16"}
+LONG = {"PUBLISH_LEASE_SECONDS": "60", "PLATFORM_TIMEOUT_SECONDS": "50", "WORKER_THREADS": "16"}
 AT_ONCE = 1.5  # seconds in which a hiccup is over
 
 

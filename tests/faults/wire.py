@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 class Wire:
-    """Forwards TCP to `target` (a URL). `cut` refuses everything; `lose_every` drops each n-th answer and its connection."""
+    """Forwards TCP to `target` (a URL). `cut` refuses everything."""
 
     def __init__(self, target: str) -> None:
         parts = urlsplit(target)
@@ -19,9 +19,6 @@ class Wire:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._is_cut = False
-        self._answers = 0
-        self.lose_every = 0
-        self.lost = 0
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept)
 
@@ -68,29 +65,20 @@ class Wire:
             far.settimeout(None)
             with self._lock:
                 self._open |= {near, far}
-            for source, sink, answers in ((near, far, False), (far, near, True)):
-                pumps.append(threading.Thread(target=self._pump, args=(source, sink, answers)))
+            for source, sink in ((near, far), (far, near)):
+                pumps.append(threading.Thread(target=self._pump, args=(source, sink)))
                 pumps[-1].start()
         for pump in pumps:
             pump.join()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if answers and self._loses():
-                    break
                 sink.sendall(data)
         with self._lock:
             self._open -= {source, sink}
         _close(source)
         _close(sink)
-
-    def _loses(self) -> bool:
-        with self._lock:
-            self._answers += 1
-            lost = self.lose_every > 0 and self._answers % self.lose_every == 0
-            self.lost += lost
-            return lost
 
 
 def _close(one: socket.socket) -> None:
