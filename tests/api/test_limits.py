@@ -140,7 +140,8 @@ KINDS = {
     "generate": ("POST /api/generate",),
     "chat": ("POST /api/chat/send",),
     "speak": ("POST /api/chat/speak",),
-    "none": ("GET /health/live", "GET /health/ready", "GET /metrics", "GET /media/<token>"),
+    "none": ("GET /health/live", "GET /health/ready", "GET /metrics", "GET /media/<token>",
+             "POST /api/notifications/unsubscribe"),
 }  # fmt: skip
 
 

@@ -89,4 +89,6 @@ def test_a_claim_tells_what_is_known_of_a_video(world: World) -> None:
     world.person(post.user_id).call("schedule_post", post=post.id)
     (claim,) = world.service.claim()
     (media,) = claim["media"]
-    assert (media["frame_rate"], media["codec"], media["index_first"]) == (29.97, "H.264", False)
+    known = {"frame_rate": 29.97, "codec": "H.264", "index_first": False}
+    assert claim["videos"] == {media["media_id"]: known}
+    assert not known.keys() & media.keys(), "workers of the release before know no such fields"

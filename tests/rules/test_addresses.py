@@ -79,7 +79,7 @@ def test_browsers_are_sent_on_only_where_the_connector_said() -> None:
 
 
 def test_the_frontends_are_those_of_the_settings() -> None:
-    assert reads("frontend_origins") <= {"app", "wiring", "worker_services", "production"}
+    assert reads("frontend_origins") <= {"app", "settings", "wiring", "worker_services"}
     written = [name_of(file) for file in python_files(BACKEND) if "Access-Control-" in file.read_text()]  # fmt: skip
     assert written == []
 

@@ -143,9 +143,9 @@ def test_what_must_not_be_committed_is_recognised(text: str, what: str) -> None:
 def test_an_accepted_finding_needs_its_name_and_place() -> None:
     unused = {"name": "unused_index", "metadata": {"schema": "public", "name": "posts"}}
     missing = {"name": "rls_disabled_in_public", "metadata": {"schema": "public", "name": "posts"}}
-    open_findings, stale = advisors.split([unused, missing])
-    assert open_findings == [missing]
-    assert stale == []
+    keyless = {"name": "no_primary_key", "metadata": {"schema": "private", "name": "counts_added"}}
+    assert advisors.split([unused, missing, keyless]) == ([missing], [])
+    assert advisors.split([unused]) == ([], ["no_primary_key on private.counts_added"])
 
 
 def test_the_secrets_of_a_directory_are_made_once_and_are_private(tmp_path: Path) -> None:
