@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import subprocess
 import sys
 import tarfile
@@ -80,7 +81,8 @@ def test_old_and_new_workers_share_the_work_and_send_each_post_once(
     rig: Rig, start_old: StartOld
 ) -> None:
     started = [start_old(), rig.worker_process()]
-    until(lambda: len(_alive(rig)) >= len(started), "both to start", 120)
+    names = {f"{socket.gethostname()}:{worker.pid}" for worker in started}
+    until(lambda: names <= _alive(rig), "both to start", 120)
     posts = [rig.due(due=1) for _ in range(40)]
     rig.wait_for(posts, "published")
     assert {rig.attempts(post.target)[0]["worker"] for post in posts} <= _alive(rig)
