@@ -6,6 +6,7 @@ Run it with: python -m backend.worker
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -49,8 +50,38 @@ AGAIN_SECONDS = 30.0
 CLOCK_SECONDS = 1.0
 
 
+class Pulse:
+    """Ends a worker that lives and does nothing: one in which no job has begun for PATIENCE times `seconds`.
+
+    What runs the jobs is a thread, and a thread may die where there is no memory left to wait with. Nothing would be lost,
+    but nothing would go out either, and no supervisor starts a process again that has not ended.
+    """
+
+    PATIENCE = 4
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds = seconds
+        self._beaten = True
+        self.lost = False
+
+    def beat(self) -> None:
+        """A job begins."""
+        self._beaten = True
+
+    def watch(self) -> None:
+        """Until it is lost; then this process gets a SIGTERM. Time in which the process was stopped counts once."""
+        missed = 0
+        while missed < self.PATIENCE:
+            time.sleep(self._seconds)
+            missed = 0 if self._beaten else missed + 1
+            self._beaten = False
+        self.lost = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main() -> int:
-    """Run until SIGTERM or SIGINT; then take nothing new, finish what is at work, and return 0."""
+    """Run until SIGTERM or SIGINT; then take nothing new, finish what is at work, and return 0. Returns 1 when it stops by
+    itself, because its jobs did."""
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -77,20 +108,26 @@ def main() -> int:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         timezone="UTC",
     )
+    pulse = Pulse()
     for job in table:
         put_off = partial(_put_off, job, scheduler)
-        run = _guarded(job.name, partial(job.run, services), services, put_off)
+        run = _guarded(job.name, partial(job.run, services), services, put_off, pulse.beat)
         scheduler.add_job(
             run, "interval", seconds=job.seconds, id=job.name, next_run_time=utc_now()
         )
-    watch = _guarded("watch", Watch(table, services, scheduler), services)
+    watch = _guarded("watch", Watch(table, services, scheduler), services, beat=pulse.beat)
     scheduler.add_job(watch, "interval", seconds=IDLE_SECONDS, id=WATCH, next_run_time=utc_now())
     scheduler.start()
     threading.Thread(target=_follow_clock, args=(scheduler, services.stopping), daemon=True).start()
+    threading.Thread(target=pulse.watch, daemon=True).start()
     log.info("worker started", extra={"worker": services.name, "threads": settings.worker_threads})
     if services.mailer is None:
         log.info("no mail is sent: SMTP_URL and MAIL_FROM are not set")
     signal.sigwait(STOP_SIGNALS)
+    if pulse.lost:
+        log.critical(
+            "no job has begun for minutes: this worker ends, so that another one is started"
+        )
     services.stopping.set()
     scheduler.shutdown(wait=False)
     deadline = time.monotonic() + SHUTDOWN_SECONDS
@@ -98,7 +135,7 @@ def main() -> int:
     finished = services.deliverer.finish(max(1.0, deadline - time.monotonic())) and finished
     log.info("worker stopped", extra={"worker": services.name, "finished": finished})
     services.supabase.close()
-    return 0
+    return int(pulse.lost)
 
 
 class _Scheduler(Protocol):
@@ -166,10 +203,12 @@ def _guarded(
     run_job: Callable[[], None],
     services: WorkerServices,
     put_off: Callable[[], None] = lambda: None,
+    beat: Callable[[], None] = lambda: None,
 ) -> Callable[[], None]:
     """A job that fails is told and tried again at its next time, or put off; it never ends the worker."""
 
     def run() -> None:
+        beat()
         if services.stopping.is_set():
             return
         with following.step(f"job {name}", job=name):

@@ -157,29 +157,38 @@ class Dispatcher:
         self._marked.acquire()
         try:
             record = self._publisher.send(ready)
+            self._recorders.take(partial(self._record, ready.target, record))
         except BaseException:
             self._marked.release()
             raise
-        self._recorders.take(partial(self._record, ready.target, record))
 
     def _record(self, target: ClaimedTarget, record: Callable[[], None]) -> None:
-        self._guarded(target, record)
-        self._marked.release()
-        self._release(target)
+        try:
+            self._guarded(target, record)
+        finally:
+            self._marked.release()
+            self._release(target)
 
     def _start(self, target: ClaimedTarget, step: Callable[[], None], *, late: bool = False) -> None:  # fmt: skip
         """Run a step on a thread; who has more than a quarter of the places lets the others pass."""
         crowding = self._at_work[target.user_id] > max(1, self._places // 4)
-        self._senders.take(partial(self._guarded, target, step), 2 if late else int(crowding))
+        try:
+            self._senders.take(partial(self._guarded, target, step), 2 if late else int(crowding))
+        except Exception as error:
+            self._let_go(target, error)
 
     def _guarded(self, target: ClaimedTarget, step: Callable[[], None]) -> None:
-        """Should it fail in a way nobody foresaw, its lease runs out and is recovered."""
         try:
             with following.step("publish", **names_of(target)):
                 step()
-        except Exception:
-            log.exception("publishing ended unexpectedly; the lease will be recovered")
-            self._release(target)
+        except Exception as error:
+            self._let_go(target, error)
+
+    def _let_go(self, target: ClaimedTarget, error: Exception) -> None:
+        """What failed in a way nobody foresaw: its lease runs out and is recovered. Let go of first, because what is held is
+        renewed for ever, and telling fails as well where it was memory that there was too little of."""
+        self._release(target)
+        log.error("publishing ended unexpectedly; the lease will be recovered", exc_info=error)
 
     def _count(self, targets: Sequence[ClaimedTarget], by: int) -> None:
         """Note what is at work, whose it is and where it goes; what waits for its time is not."""
@@ -193,7 +202,10 @@ class Dispatcher:
         with self._lock:
             if self._held.pop(target.lease_token, None) is None:
                 return
-            self._count([target], -1)
+            if target.lease_token in self._waiting:
+                self._waiting.discard(target.lease_token)  # not counted
+            else:
+                self._count([target], -1)
             refill = self._more and len(self._held) - len(self._waiting) <= 2 * self._places
         # the thread that ends refills the line, unless another is at it
         if refill and not self._stopping and self._claiming.acquire(blocking=False):

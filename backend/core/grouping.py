@@ -71,24 +71,34 @@ class Grouped(Generic[Item, Key, Result]):
             entry.leads = not self._under_way
             self._under_way = True
         if not entry.leads:
-            entry.woken.wait()
+            _wait_for(entry.woken)
         if entry.leads:
-            self._lead()
+            self._lead(entry)
         if entry.error is not None:
             raise entry.error
         return self._missing if entry.result is None else entry.result
 
-    def _lead(self) -> None:
+    def _lead(self, leader: _Entry[Item, Result]) -> None:
         """Do one call for all who wait, the leader first among them, and hand on to the next who came meanwhile."""
-        time.sleep(max(0.0, self._next_start - time.monotonic()))
-        self._next_start = time.monotonic() + self._spacing
-        with self._lock:
-            group = self._waiting[: self._most]
-            del self._waiting[: self._most]
+        group: list[_Entry[Item, Result]] = []
         try:
+            time.sleep(max(0.0, self._next_start - time.monotonic()))
+            self._next_start = time.monotonic() + self._spacing
+            with self._lock:
+                group = self._waiting[: self._most]
+                del self._waiting[: self._most]
             self._serve(group)
+        except BaseException as error:
+            # too little memory to tell each of them what became of it: they hear of that, and wait no longer
+            for entry in group:
+                if not entry.woken.is_set():
+                    entry.error = error
+                    entry.woken.set()
+            raise
         finally:
             with self._lock:
+                if leader in self._waiting:  # it goes, and must not be handed the lead again
+                    self._waiting.remove(leader)
                 follower = self._waiting[0] if self._waiting else None
                 self._under_way = follower is not None
             if follower is not None:
@@ -120,3 +130,12 @@ class Grouped(Generic[Item, Key, Result]):
         for entry, result in zip(group, results, strict=True):
             entry.result = result
             entry.woken.set()
+
+
+def _wait_for(event: threading.Event) -> None:
+    """Wait, and stay: a follower that went away would not lead when its turn came, and nobody would after it."""
+    while not event.is_set():
+        try:
+            event.wait()
+        except (MemoryError, RuntimeError):  # waiting takes a lock, and a lock takes memory
+            time.sleep(_STEPS[0])

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger("lin.hands")
@@ -17,8 +18,11 @@ class Hands:
     """Runs steps on `threads` threads: lower ranks first, in the order they came within a rank. A step must not raise.
 
     Threads start when they are needed. One is there from the start: should the machine have no more to give (memory, a
-    limit on processes), a step waits for those there are, and is never left behind by all of them.
+    limit on processes), a step waits for those there are, and is never left behind by all of them: even waiting takes
+    memory, and a thread that finds none looks again in a moment.
     """
+
+    AGAIN_SECONDS = 0.1
 
     def __init__(self, threads: int, name: str) -> None:
         self._most = threads
@@ -40,7 +44,7 @@ class Hands:
             elif self._threads < self._most:
                 try:
                     self._add_thread()
-                except RuntimeError as error:
+                except (RuntimeError, MemoryError) as error:
                     log.warning("no thread to be had; others do it", extra={"error": str(error)})
 
     def stop(self) -> None:
@@ -55,16 +59,29 @@ class Hands:
         self._threads += 1
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._idle += 1
+        while not self._stopped:
+            try:
+                self._do_one()
+            except Exception:
+                # nobody heard of it: what it would take to tell is what there is too little of
+                time.sleep(self.AGAIN_SECONDS)
+
+    def _do_one(self) -> None:
+        step = self._next()
+        if step is None:
+            return
+        try:
+            step()
+        except Exception:
+            log.exception("a step failed in a way that nobody foresaw")
+
+    def _next(self) -> Step | None:
+        """The most urgent step, as soon as there is one; None at the end."""
+        with self._changed:
+            self._idle += 1
+            try:
                 while not self._steps and not self._stopped:
                     self._changed.wait()
+            finally:
                 self._idle -= 1
-                if self._stopped:
-                    return
-                step = heapq.heappop(self._steps)[2]
-            try:
-                step()
-            except Exception:
-                log.exception("a step failed in a way that nobody foresaw")
+            return None if self._stopped else heapq.heappop(self._steps)[2]

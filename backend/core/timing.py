@@ -15,6 +15,8 @@ log = logging.getLogger("lin.timing")
 class Timer:
     """Calls callbacks at their moments (monotonic clock), in order. Callbacks must be short."""
 
+    AGAIN_SECONDS = 0.1
+
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._changed = threading.Condition()
@@ -47,19 +49,24 @@ class Timer:
             self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._stopped and not self._is_due():
-                    self._changed.wait(
-                        self._moments[0][0] - self._clock() if self._moments else None
-                    )
-                if self._stopped:
-                    return
-                callback = heapq.heappop(self._moments)[2]
+        while not self._stopped:
             try:
-                callback()
+                self._call_next()
             except Exception:
-                log.exception("a timer's callback failed; the others are still called")
+                # no memory to wait with, or to tell that a callback failed: the others are called in a moment
+                time.sleep(self.AGAIN_SECONDS)
+
+    def _call_next(self) -> None:
+        with self._changed:
+            while not self._stopped and not self._is_due():
+                self._changed.wait(self._moments[0][0] - self._clock() if self._moments else None)
+            if self._stopped:
+                return
+            callback = heapq.heappop(self._moments)[2]
+        try:
+            callback()
+        except Exception:
+            log.exception("a timer's callback failed; the others are still called")
 
     def _is_due(self) -> bool:
         return bool(self._moments) and self._moments[0][0] <= self._clock()
