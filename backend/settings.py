@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -216,6 +216,9 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must be smtp://HOST:PORT or smtps://HOST:PORT, with USER:PASSWORD@ (encoded) where the server asks for it"
             )
+        if not unquote(f"{parts.username}{parts.password}").isascii():
+            # smtplib signs in with nothing else
+            raise ValueError("must have a user and a password of ASCII letters, digits and signs")
         return value
 
     @field_validator("mail_from")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import trustme
 
 from tests.engine.actors import Post
 from tests.faults.crew import CREATE, UPLOAD, Crew
@@ -33,10 +27,10 @@ def closed_port() -> Iterator[str]:
 
 
 @pytest.fixture
-def untrusted(tmp_path: Path) -> Iterator[str]:
-    """A TLS server whose certificate nobody has signed but itself."""
+def untrusted() -> Iterator[str]:
+    """A TLS server whose certificate was signed by nobody whom this machine knows."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_certificate(tmp_path / "both.pem"))
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -52,31 +46,6 @@ def untrusted(tmp_path: Path) -> Iterator[str]:
     listening.shutdown(socket.SHUT_RDWR)
     listening.close()
     thread.join()
-
-
-def _certificate(path: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 def _fails(rig: Rig, url: str) -> Post:

@@ -109,6 +109,7 @@ REFUSED = {
     "a sender without mail": ({"MAIL_FROM": "lin@a.org"}, "SMTP_URL and MAIL_FROM go together"),
     "mail by http": ({"SMTP_URL": "http://a.org", "MAIL_FROM": "lin@a.org"}, "SMTP_URL: must be smtp://HOST:PORT"),
     "password not encoded": ({"SMTP_URL": "smtp://lin:hunter2hunter2/@a.org", "MAIL_FROM": "lin@a.org"}, "SMTP_URL: must be smtp://HOST:PORT"),
+    "a password that cannot be sent": ({"SMTP_URL": "smtp://lin:hunter2hunter2%C3%B6@a.org", "MAIL_FROM": "lin@a.org"}, "SMTP_URL: must have a user and a password of ASCII"),
     "no address": ({"SMTP_URL": "smtp://a.org", "MAIL_FROM": "Lin"}, "MAIL_FROM: must be an address such as Lin <lin@example.org>"),
     "sandbox in production": ({"PLATFORM_SANDBOX_URL": "http://127.0.0.1:1"}, "with APP_ENV=production: PLATFORM_SANDBOX_URL must not be set"),
     "private origins in production": ({"FETCH_PRIVATE_ORIGINS": "http://127.0.0.1:1"}, "with APP_ENV=production: FETCH_PRIVATE_ORIGINS must not be set"),
