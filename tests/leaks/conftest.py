@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.api.conftest import Browser, Space, _is_live
 from tests.leaks.driving import Product
 from tests.leaks.planting import planted
 from tests.models.endpoint import MODEL, Endpoint
+from tests.operations.stand_in import StandIn
 from tests.people import People
 from tests.waiting import until
 
@@ -35,7 +37,8 @@ def product(stack: Stack, people: People) -> Iterator[Product]:
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     sandbox = Sandbox(stack.info["sandbox_url"])
-    with Endpoint() as model, psycopg.connect(stack.info["database_url"], autocommit=True) as database:  # fmt: skip
+    collector = StandIn()
+    with closing(collector), Endpoint() as model, psycopg.connect(stack.info["database_url"], autocommit=True) as database:  # fmt: skip
 
         def sql(statement: str, *values: Any) -> list[Any]:
             cursor = database.execute(statement, values)  # type: ignore[call-overload] # a literal everywhere
@@ -44,11 +47,13 @@ def product(stack: Stack, people: People) -> Iterator[Product]:
         env, known = planted(stack.backend_env())
         env |= {"LOG_LEVEL": "DEBUG", "PUBLIC_URL": url, "WRITER_SPACE": f"{model.url}#{MODEL}"}
         env |= _apps(sandbox, known, url)
+        # what is sent to whoever watches it
+        env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "SENTRY_DSN": f"http://{known['SENTRY_DSN']}@{collector.url.removeprefix('http://')}/7"}  # fmt: skip
         known |= {"a person's access token": str(person.token), "a person's password": person.password}  # fmt: skip
         keys = env["TOKEN_KEYS"].split(",")
         made = Product(
             Browser(url, stack.info["frontend_url"], sandbox, person), Space(stack.info["space_url"]), model, sql,
-            Sealer([base64.urlsafe_b64decode(f"{key}{'=' * (-len(key) % 4)}") for key in keys]), env, known,
+            Sealer([base64.urlsafe_b64decode(f"{key}{'=' * (-len(key) % 4)}") for key in keys]), env, known, collector,
         )  # fmt: skip
         ((made.since,),) = sql("select txid_current() %% (2 ^ 32)::bigint")
         logs = Path(stack.info["state"]) / "logs"

@@ -15,6 +15,7 @@ import requests
 from backend.sealing import Sealer
 from tests.api.conftest import Browser, Space
 from tests.models.endpoint import Endpoint, Handler
+from tests.operations.stand_in import StandIn
 from tests.waiting import until
 
 LINKEDIN = {"host": "api.linkedin.com", "method": "POST", "path": "/rest/posts"}
@@ -38,6 +39,8 @@ class Product:
     env: Mapping[str, str]
     known: dict[str, str]
     """Each secret by what it is."""
+    collector: StandIn
+    """Gets its spans and its reports of errors."""
     logs: dict[Path, int] = field(default_factory=dict)
     """The log files, and where in them this began."""
     since: int = 0

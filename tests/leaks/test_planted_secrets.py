@@ -56,6 +56,15 @@ def test_no_answer_holds_one(product: Product, scanner: Scanner) -> None:
     assert {asked.partition("?")[0] for asked, _ in product.answers} >= {"GET /metrics", "GET /openapi.json", "GET /health/ready", "GET /api/posts/export"}  # fmt: skip
 
 
+def test_no_span_and_no_report_holds_one(product: Product, scanner: Scanner) -> None:
+    spans = [one.SerializeToString() for one in product.collector.traces]
+    assert scanner.found_in(b"\n".join(spans)) == []
+    # by their protocol a report says with which key it comes
+    assert scanner.found_in("\n".join(product.collector.envelopes), but=("SENTRY_DSN",)) == []
+    named = {span["name"] for span in product.collector.spans()}
+    assert {"GET /api/account/export", "POST /api/generate", "GET /health/ready"} <= named, named
+
+
 def test_no_column_of_any_table_holds_one(product: Product, scanner: Scanner) -> None:
     tables = product.sql(
         "select format('%%I.%%I', n.nspname, c.relname), c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
