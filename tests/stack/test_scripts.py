@@ -90,6 +90,7 @@ def test_pips_output_is_condensed() -> None:
     [
         ([], ["-c", "tests/pytest.ini", "-m", "not slow", "tests"]),
         (["--all"], ["-c", "tests/pytest.ini", "tests"]),
+        (["--all", "--coverage"], ["-c", "tests/pytest.ini", "tests"]),
         (["tests/unit", "-x"], ["-c", "tests/pytest.ini", "-m", "not slow", "tests/unit", "-x"]),
         (["-m", "slow"], ["-c", "tests/pytest.ini", "-m", "slow", "tests"]),
         (["-k", "feed"], ["-c", "tests/pytest.ini", "-m", "not slow", "-k", "feed", "tests"]),
@@ -106,7 +107,8 @@ def test_the_slowest_tests_are_listed_on_demand() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", [[], ["--all"], ["-q"], ["-n0"], ["-vv", "--durations=5", "--tb=short"]]
+    "typed",
+    [[], ["--all"], ["--coverage"], ["-q"], ["-n0"], ["-vv", "--durations=5", "--tb=short"]],
 )
 def test_a_run_of_the_whole_suite_is_complete(typed: list[str]) -> None:
     assert is_complete(typed)
