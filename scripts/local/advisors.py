@@ -15,12 +15,12 @@ ACCEPTED = Path("supabase") / "advisors.json"
 
 def findings(database_url: str) -> list[dict[str, Any]]:
     """Everything `supabase db advisors --level info` reports. Raises StackError when it fails."""
-    done = run_cli(ROOT, ["db", "advisors", f"--remote={database_url}", "--level", "info"])
+    # as text its findings come after its warnings, of a connection without TLS for one
+    asked = ["db", "advisors", f"--remote={database_url}", "--level", "info", "--output-format", "json"]  # fmt: skip
+    done = run_cli(ROOT, asked)
     if done.returncode:
         raise StackError(f"`supabase db advisors` failed:\n{done.stdout}{done.stderr}")
-    if not done.stdout.strip():
-        return []
-    reported: list[dict[str, Any]] = json.loads(done.stdout)
+    reported: list[dict[str, Any]] = json.loads(done.stdout)["results"]
     return reported
 
 

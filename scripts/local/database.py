@@ -19,7 +19,7 @@ from .stack.migrations import push, run_cli, without_tls
 
 COMMANDS = {
     "push": "apply the migrations that are new, and the seed",
-    "seed": "apply the seed (the CLI runs it again only when it changed)",
+    "seed": "the same: the seed is applied each time, which changes only what is not as it says",
     "reset": "delete all data, then migrations and seed from the start",
     "types": "generate supabase/types for Python and TypeScript",
     "lint": "run the database advisors (and `db lint` where the server has plpgsql_check)",

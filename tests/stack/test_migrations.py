@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from local import advisors
 from local.people import make_people
 from local.stack import Stack
 from local.stack.migrations import push, without_tls
@@ -38,9 +39,24 @@ def test_every_migration_is_recorded(database: Stack) -> None:
     assert [row[0] for row in rows] == wanted
 
 
-def test_a_second_push_has_nothing_to_do(database: Stack) -> None:
+def test_a_second_push_has_no_migration_to_apply(database: Stack) -> None:
     said = push(ROOT, without_tls(database.info["database_url"]))
-    assert "up to date" in said
+    assert "Schema migrations are up to date" in said
+
+
+def test_a_seed_that_changed_reaches_a_database_that_was_seeded_before(database: Stack) -> None:
+    with psycopg.connect(database.info["database_url"]) as connection:
+        # as an older release left it: fewer platforms, and the hash of its seed
+        connection.execute("delete from platforms where id = 'x'")
+        connection.execute("update supabase_migrations.seed_files set hash = 'of an older seed'")
+    push(ROOT, without_tls(database.info["database_url"]))
+    with psycopg.connect(database.info["database_url"]) as connection:
+        assert connection.execute("select id from platforms where id = 'x'").fetchall() == [("x",)]
+
+
+def test_the_advisors_have_nothing_to_report_whatever_the_cli_warns_of(database: Stack) -> None:
+    # without TLS, of which it warns before it reports
+    assert advisors.report(database.info["database_url"]) == ""
 
 
 def test_the_cast_is_made_once(database: Stack, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import psycopg
+
 from local.paths import SUPABASE_CLI, node_directory
 
 from .errors import StackError
@@ -48,8 +50,21 @@ def without_tls(database_url: str) -> str:
     return database_url + ("&" if "?" in database_url else "?") + "sslmode=disable"
 
 
+def forget_seed(database_url: str) -> None:
+    """Have the next push apply the seed. The CLI runs a seed once: of one that has changed since, it only notes the new
+    hash (seen with 3.1.0), and a database would never hear of a new platform. Raises StackError."""
+    try:
+        with psycopg.connect(database_url) as connection:
+            known = "select to_regclass('supabase_migrations.seed_files') is not null"
+            if connection.execute(known).fetchone() == (True,):
+                connection.execute("delete from supabase_migrations.seed_files")
+    except psycopg.Error as error:
+        raise StackError(f"the database cannot be reached: {error}") from None
+
+
 def push(root: Path, database_url: str) -> str:
-    """Apply the migrations and the seed that are new. Returns the CLI's words; raises StackError with them."""
+    """Apply the migrations that are new, and the seed. Returns the CLI's words; raises StackError with them."""
+    forget_seed(database_url)
     done = run_cli(root, ["db", "push", f"--remote={database_url}", "--include-seed", "--yes"])
     said = (done.stdout + done.stderr).strip()
     if done.returncode:
