@@ -255,6 +255,17 @@ def test_a_job_takes_no_more_than_it_asks_for_and_gets_all_it_needs(world: World
     assert row["token"]["version"] == 1
 
 
+def test_accounts_whose_refresh_keeps_failing_let_the_others_have_their_turn(world: World) -> None:
+    failing, waiting = (connected(world, access=-seconds) for seconds in (100, 50))
+    long_ago = "update social_account_tokens set updated_at = now() - interval '1 day' where account_id = any (%s)"
+    world.admin.run(long_ago, [failing, waiting])
+    before = [one for one in asked(world) if one in (failing, waiting)]
+    begin(world.service, failing)
+    assert end(world.service, failing, 1, None)
+    assert before == [failing, waiting]
+    assert [one for one in asked(world) if one in (failing, waiting)] == [waiting, failing]
+
+
 # -------------------------------------------------------------------- telling owners
 
 
