@@ -10,8 +10,6 @@ from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml.ElementTree
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
 from backend.core.errors import MediaRejected
 from backend.core.ports import Inspected
@@ -30,7 +28,6 @@ _MAX_CONTENT_TYPES = 1024 * 1024
 
 # What pypdf lets through on broken files, found by feeding it damaged ones; more than it documents.
 _PDF_FAULTS = (
-    PyPdfError,
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -55,6 +52,10 @@ _ZIP_FAULTS = (
 
 def pdf(file: BinaryIO, make: Make) -> Inspected:
     """A PDF that opens without a password and has pages."""
+    # loaded for a document, not with every process
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
     size = file.seek(0, 2)
     file.seek(max(0, size - 1024))
     # pypdf repairs what it can, so it would read a document that lost its second half.
@@ -65,7 +66,7 @@ def pdf(file: BinaryIO, make: Make) -> Inspected:
         reader = PdfReader(file, strict=False)
         encrypted = reader.is_encrypted
         pages = 0 if encrypted else len(reader.pages)
-    except _PDF_FAULTS:
+    except (PyPdfError, *_PDF_FAULTS):
         raise MediaRejected("This PDF is damaged. Export it again.") from None
     if encrypted:
         raise MediaRejected("This PDF is protected by a password. Save it without one.")

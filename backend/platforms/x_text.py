@@ -11,10 +11,11 @@ from __future__ import annotations
 import bisect
 import itertools
 import unicodedata
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-import emoji
 import regex
 
 from .x_links import LATIN, PUNCTUATION, SPACES, link_spans
@@ -25,11 +26,6 @@ LIMIT = 280
 LINK_WEIGHT = 23
 HEAVY = 2
 
-# By the first letter, how long the emoji of several code points are that begin with it, longest first.
-_SEQUENCE_LENGTHS = {
-    first: sorted({len(sequence) for sequence in same} - {1}, reverse=True)
-    for first, same in itertools.groupby(sorted(emoji.EMOJI_DATA), key=lambda sequence: sequence[0])
-}
 _LIGHT = regex.compile(r"[\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037]")
 
 _TAG_LETTER = r"\p{L}\p{M}\p{Nd}_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\xb7"
@@ -82,10 +78,23 @@ def _weight_without_links(text: str) -> int:
     return joined + _weight_of_letters(text)
 
 
+@cache
+def _sequences() -> tuple[Container[str], Mapping[str, Sequence[int]]]:
+    """All emoji; and by the first letter, how long those of several code points are that begin with it, longest first."""
+    # 5,000 names in many languages: loaded when a text for X is weighed, not with every process
+    from emoji import EMOJI_DATA
+
+    return EMOJI_DATA, {
+        first: sorted({len(sequence) for sequence in same} - {1}, reverse=True)
+        for first, same in itertools.groupby(sorted(EMOJI_DATA), key=lambda sequence: sequence[0])
+    }
+
+
 def _length_of_sequence(text: str, place: int) -> int:
     """How many code points from here on are one emoji; 1 for a letter. An emoji of one code point weighs as a letter."""
-    for length in _SEQUENCE_LENGTHS.get(text[place], ()):
-        if place + length <= len(text) and text[place : place + length] in emoji.EMOJI_DATA:
+    emoji, lengths = _sequences()
+    for length in lengths.get(text[place], ()):
+        if place + length <= len(text) and text[place : place + length] in emoji:
             return length
     return 1
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# a Space's client and what it brings along; tables are for bulk work; error reports and spans are for who asks for them
-HEAVY = ("gradio_client", "huggingface_hub", "pandas", "numpy", "sentry_sdk", "opentelemetry")
+# a Space's client and what it brings along; tables are for bulk work; error reports and spans are for who asks for them;
+# documents and the names of all emoji
+HEAVY = ("gradio_client", "huggingface_hub", "pandas", "numpy", "sentry_sdk", "opentelemetry", "pypdf", "docx", "emoji")  # fmt: skip
 
 
 @pytest.mark.parametrize("module", ["backend.worker", "backend.wsgi"])
