@@ -12,6 +12,7 @@ from .core.platform_contract import Platform
 from .logs import hide
 from .media.inspecting import Inspector
 from .outbound import PlatformHttp, PublicHttp
+from .outbound.wire import tls_context
 from .platforms import PLATFORMS
 from .platforms.ruler import Ruler
 from .platforms.x_text import weighted_length
@@ -28,6 +29,7 @@ def supabase_of(settings: Settings) -> Supabase:
         settings.supabase_url,
         settings.supabase_key.get_secret_value(),
         settings.supabase_secret_key.get_secret_value(),
+        tls=tls_context(),
     )
 
 

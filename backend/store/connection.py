@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,11 +50,13 @@ class Supabase:
     """
 
     def __init__(
-        self, url: str, publishable_key: str, secret_key: str, *, connections: int = 64
+        self, url: str, publishable_key: str, secret_key: str, *, connections: int = 64, tls: ssl.SSLContext | None = None
     ) -> None:
+        """`tls` verifies the project's certificate; httpx's own by default."""
         self._url = url
         self._publishable_key = publishable_key
         self._http = _FollowedClient(
+            verify=tls or True,
             http2=False,
             timeout=httpx.Timeout(15, connect=5),
             limits=httpx.Limits(
