@@ -50,7 +50,13 @@ class Supabase:
     """
 
     def __init__(
-        self, url: str, publishable_key: str, secret_key: str, *, connections: int = 64, tls: ssl.SSLContext | None = None
+        self,
+        url: str,
+        publishable_key: str,
+        secret_key: str,
+        *,
+        connections: int = 64,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`tls` verifies the project's certificate; httpx's own by default."""
         self._url = url

@@ -216,7 +216,9 @@ class Death(Rule):
 
 
 # between them every second gap between two calls
-@pytest.mark.parametrize(("answered", "number"), [(False, 1), (True, 2)], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("answered", "number"), [pytest.param(False, 1, marks=pytest.mark.slow), (True, 2)], ids=["before", "after"]
+)  # fmt: skip
 def test_a_process_that_dies_at_any_call_leaves_nothing_that_another_does_not_end(
     make_person: Callable[..., Person], leaver: Leaver, rules: Rules, furnish: Furnish, is_gone: IsGone,
     catalogue: Catalogue, database: psycopg.Connection[Any], answered: bool, number: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from tests.engine.actors import World
 WAITING = 20_000
 
 
-@pytest.fixture
-def backlog(world: World) -> World:
+@pytest.fixture(scope="module")
+def backlog(database_url: str) -> Iterator[World]:
     """20,000 targets that wait, of 1,000 accounts, and 20 that are due, inserted last."""
+    world = World(database_url)
     user = world.user()
     world.admin.run(
         "insert into social_accounts (user_id, platform_id, external_id, account_name)"
@@ -25,7 +27,10 @@ def backlog(world: World) -> World:
     world.admin.run("analyze post_targets")
     world.admin.run("analyze posts")
     world.admin.run("analyze social_accounts")
-    return world
+    try:
+        yield world
+    finally:
+        world.close()
 
 
 def _load(world: World, user: str, seconds: str, each: int) -> None:
