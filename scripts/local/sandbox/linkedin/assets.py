@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import secrets
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.sandbox.records import Media
 
 from .errors import LinkedInError, denied
 from .organizations import require_role
+from .state import Asset, State
 
 if TYPE_CHECKING:
     from .gateway import Session
-    from .state import State
 
 #: How long upload URLs live is not documented; they carry their own end, and clients go by that.
 UPLOAD_URL_SECONDS = 3600
 PART_BYTES = 4_194_304
-
-
-@dataclass
-class Part:
-    """One range of a video; ``etag`` is set when its bytes came."""
-
-    first: int
-    last: int
-    etag: str | None = None
-    data: bytes = b""
-
-
-@dataclass
-class Asset:
-    """A piece of media on its way."""
-
-    media: Media
-    key: str
-    signature: str
-    urls_expire: float
-    upload_token: str = ""
-    file_size: int = 0
-    parts: list[Part] = field(default_factory=list)
-    #: Captions and thumbnail of a video, by name.
-    extras: dict[str, bytes] = field(default_factory=dict)
-    uploaded: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def urn(self) -> str:
-        """The id a post names it by."""
-        return self.media.urn
-
-    def url(self, what: str) -> str:
-        """The signed address to PUT ``what`` to, on LinkedIn's real host."""
-        return (
-            f"https://www.linkedin.com/dms-uploads/sp/v2/{self.key}/{what}"
-            f"?ut={self.signature}&app=sandbox"
-        )
 
 
 def open_upload(state: State, session: Session, kind: str, owner: str) -> Asset:

@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from .assets import PART_BYTES, Asset, Part, open_upload, status_of
+from .assets import PART_BYTES, open_upload, status_of
 from .errors import LinkedInError, denied, invalid_value
 from .fields import Fields
 from .gateway import Session, json_object, session
 from .inspecting import inspect_video
-from .state import State
+from .state import Asset, Part, State
 
 _LARGEST_VIDEO = 500_000_000
 _VETTED_READS = ("r_member_social", "r_organization_social", "w_organization_social")

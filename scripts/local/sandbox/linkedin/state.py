@@ -7,15 +7,13 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local.sandbox.records import ReceivedPost
+from local.sandbox.records import Media, ReceivedPost
 
 from .tokens import App, Code, Grants, Token, subject_of
 
 if TYPE_CHECKING:
     from local.sandbox.people import Member
     from local.sandbox.world import World
-
-    from .assets import Asset
 
 ORGANIZATION_ROLES_THAT_POST = ("ADMINISTRATOR", "CONTENT_ADMIN")
 
@@ -26,6 +24,45 @@ class Recent:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     posts: deque[tuple[str, ReceivedPost]] = field(default_factory=deque)
+
+
+@dataclass
+class Part:
+    """One range of a video; ``etag`` is set when its bytes came."""
+
+    first: int
+    last: int
+    etag: str | None = None
+    data: bytes = b""
+
+
+@dataclass
+class Asset:
+    """A piece of media on its way."""
+
+    media: Media
+    key: str
+    signature: str
+    urls_expire: float
+    upload_token: str = ""
+    file_size: int = 0
+    parts: list[Part] = field(default_factory=list)
+    #: Captions and thumbnail of a video, by name.
+    extras: dict[str, bytes] = field(default_factory=dict)
+    uploaded: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def urn(self) -> str:
+        """The id a post names it by."""
+        return self.media.urn
+
+    def url(self, what: str) -> str:
+        """The signed address to PUT ``what`` to, on LinkedIn's real host."""
+        return (
+            f"https://www.linkedin.com/dms-uploads/sp/v2/{self.key}/{what}"
+            f"?ut={self.signature}&app=sandbox"
+        )
 
 
 class State:

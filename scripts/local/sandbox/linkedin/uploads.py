@@ -7,11 +7,10 @@ import re
 
 from flask import Blueprint, Response, request
 
-from .assets import Asset
 from .errors import LinkedInError, denied
 from .gateway import authenticate, bearer
 from .inspecting import inspect_document, inspect_image
-from .state import State
+from .state import Asset, State
 
 #: LinkedIn documents no byte limit for images; clients are held to the cautious 10 MB.
 _LARGEST_IMAGE = 10_000_000

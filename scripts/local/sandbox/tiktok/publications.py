@@ -3,79 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from local.sandbox.records import Media, ReceivedPost
 
 from .captions import pieces
 from .inspecting import inspect_photo, inspect_video
-
-if TYPE_CHECKING:
-    from .state import State
-    from .tokens import Token
+from .state import Publication, State
 
 DAY = 86_400
-
-
-@dataclass
-class Publication:
-    """What a ``publish_id`` names."""
-
-    id: str
-    post_id: int
-    token: Token
-    kind: str
-    #: A draft for the person to finish, not a post.
-    inbox: bool
-    source: str
-    caption: str
-    visibility: str
-    #: The init call's body, as sent.
-    sent: dict[str, Any]
-    opened: float
-    request: int
-    client_request_id: str | None
-    #: FILE_UPLOAD: how the bytes come.
-    upload_key: str = ""
-    size: int = 0
-    chunk_size: int = 0
-    chunks: int = 0
-    parts: list[bytes] = field(default_factory=list)
-    media: list[Media] = field(default_factory=list)
-    defects: list[str] = field(default_factory=list)
-    #: When the last byte was here.
-    complete: float | None = None
-    #: When it became a post or a draft.
-    published: float | None = None
-    fail_reason: str | None = None
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    @property
-    def member(self) -> str:
-        """Whose it is."""
-        return self.token.member
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing will happen any more."""
-        return self.published is not None or self.fail_reason is not None
-
-    @property
-    def status(self) -> str:
-        """As status/fetch gives it."""
-        if self.fail_reason is not None:
-            return "FAILED"
-        if self.published is not None:
-            return "SEND_TO_USER_INBOX" if self.inbox else "PUBLISH_COMPLETE"
-        return "PROCESSING_UPLOAD" if self.source == "FILE_UPLOAD" else "PROCESSING_DOWNLOAD"
-
-    def is_public(self, state: State) -> bool:
-        """Whether everybody sees it: posted to everyone, and moderated."""
-        if self.inbox or self.visibility != "PUBLIC_TO_EVERYONE" or self.published is None:
-            return False
-        moderated = self.published + state.creator(self.member).moderation_seconds
-        return state.now(self.member) >= moderated
 
 
 def add_media(state: State, publication: Publication, data: bytes) -> Media:

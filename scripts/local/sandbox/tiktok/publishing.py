@@ -12,7 +12,7 @@ from local.sandbox.records import SeenRequest
 from .errors import TikTokError, envelope
 from .fields import Fields
 from .gateway import Session, json_object, session
-from .publications import Publication, sent_today, settle, users_today
+from .publications import sent_today, settle, users_today
 from .pulling import pull
 from .reading import (
     PostInfo,
@@ -22,7 +22,7 @@ from .reading import (
     read_video_info,
     read_video_source,
 )
-from .state import State
+from .state import Publication, State
 
 #: Per minute, all three init calls together (the strict reading), and status calls.
 _INITS, _STATUSES = 6, 30

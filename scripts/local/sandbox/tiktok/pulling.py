@@ -7,8 +7,8 @@ import threading
 from local.sandbox.fetching import FetchError, fetch
 
 from .inspecting import LARGEST_PHOTO
-from .publications import Publication, add_media, complete
-from .state import State
+from .publications import add_media, complete
+from .state import Publication, State
 
 #: The answer to the init call does not wait for the download; but it waits this long, so that with
 #: a quick server and no processing time the post is there when the answer is.

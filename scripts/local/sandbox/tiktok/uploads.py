@@ -7,8 +7,8 @@ import re
 from flask import Blueprint, Response, request
 
 from .errors import answer
-from .publications import Publication, add_media, complete
-from .state import State
+from .publications import add_media, complete
+from .state import Publication, State
 
 UPLOAD_SECONDS = 3600
 _TYPES = ("video/mp4", "video/quicktime", "video/webm")

@@ -10,8 +10,7 @@ from .errors import envelope, invalid
 from .fields import Fields
 from .gateway import Session, json_object, session
 from .identity import requested
-from .publications import Publication
-from .state import State
+from .state import Publication, State
 
 _REQUESTS = 600
 _MOST = 20

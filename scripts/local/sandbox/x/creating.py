@@ -13,8 +13,7 @@ from . import uploads
 from .errors import forbidden, invalid
 from .gateway import Session
 from .schemas import NewPost
-from .state import State
-from .uploads import Upload
+from .state import State, Upload
 from .weighing import pieces, weighted_length
 
 _UNITS = 280

@@ -12,8 +12,7 @@ from . import uploads
 from .errors import SegmentTooLargeError, invalid
 from .gateway import Session, check_query, session, writer
 from .schemas import Description, NewUpload, Segment, read
-from .state import State
-from .uploads import Upload
+from .state import State, Upload
 
 _SCOPE = "media.write"
 _IN_ONE = ("tweet_image", "dm_image", "subtitles")

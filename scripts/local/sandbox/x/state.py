@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import unicodedata
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from local.sandbox.records import Media
 
 from .limits import Windows
 from .settings import Settings
@@ -16,7 +20,31 @@ if TYPE_CHECKING:
     from local.sandbox.records import ReceivedPost
     from local.sandbox.world import World
 
-    from .uploads import Upload
+
+@dataclass
+class Upload:
+    """A piece of media on its way."""
+
+    media: Media
+    media_type: str
+    category: str
+    total: int
+    expires: float
+    segments: dict[int, bytes] = field(default_factory=dict)
+    finalized: float | None = None
+    alt_text: str | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def id(self) -> str:
+        """The id a post names it by."""
+        return self.media.urn
+
+    @property
+    def key(self) -> str:
+        """The media key: the category's number before the id."""
+        number = {"image": 3, "video": 7, "gif": 16}.get(self.media.kind, 0)
+        return f"{number}_{self.id}"
 
 
 class State:

@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import math
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.sandbox.records import Media
 
 from .errors import invalid, not_found
 from .inspecting import LIMITS, inspect, kind_of
+from .state import State, Upload
 
 if TYPE_CHECKING:
     from .gateway import Session
-    from .state import State
 
 LIFE_SECONDS = 86_400
 _LAST_SEGMENT = 999
 #: At most this long until the next look at the status.
 _LOOK_AGAIN_SECONDS = 5
-
-
-@dataclass
-class Upload:
-    """A piece of media on its way."""
-
-    media: Media
-    media_type: str
-    category: str
-    total: int
-    expires: float
-    segments: dict[int, bytes] = field(default_factory=dict)
-    finalized: float | None = None
-    alt_text: str | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def id(self) -> str:
-        """The id a post names it by."""
-        return self.media.urn
-
-    @property
-    def key(self) -> str:
-        """The media key: the category's number before the id."""
-        number = {"image": 3, "video": 7, "gif": 16}.get(self.media.kind, 0)
-        return f"{number}_{self.id}"
 
 
 def check_kind(media_type: str, category: str, total: int) -> None:
