@@ -12,7 +12,9 @@ LONGEST_FIRST = (
     "faults", "promises", "mentor", "generate", "unit/spaces", "engine", "stack", "space", "retrieval", "slots", "models",
     "voice", "account", "api", "contracts",
 )  # fmt: skip
-WHOLE = ("engine", "generate", "mentor", "models", "notifications", "retrieval", "slots", "space", "unit/spaces")  # fmt: skip
+WHOLE = (
+    "engine", "generate", "mentor", "models", "notifications", "promises", "retrieval", "slots", "sources", "space", "unit/spaces", "webhooks",
+)  # fmt: skip
 
 
 def part_of(nodeid: str) -> str:
