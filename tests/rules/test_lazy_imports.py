@@ -1,7 +1,8 @@
-"""What is heavy and rarely needed is loaded when it is needed: every process would carry it otherwise."""
+"""What is heavy is loaded when it is needed, and once: every process would carry it otherwise."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,3 +22,24 @@ def test_a_process_starts_without_what_it_may_never_need(module: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("build", ["backend.worker_services.build_worker", "backend.services.build"])  # fmt: skip
+def test_a_process_reads_the_certificates_once(build: str, tmp_path: Path) -> None:
+    module, _, function = build.rpartition(".")
+    code = (
+        "import ssl; read = []; load = ssl.SSLContext.load_verify_locations\n"
+        "ssl.SSLContext.load_verify_locations = lambda *a, **k: (read.append(a), load(*a, **k))\n"
+        f"from backend.settings import load_settings; from {module} import {function} as build\n"
+        "services = build(load_settings()); print(len(read))"
+    )
+    env = {
+        "PATH": os.environ["PATH"], "APP_ENV": "development", "SUPABASE_URL": "https://project.example.org",
+        "SUPABASE_KEY": "sb_publishable_x", "SUPABASE_SECRET_KEY": "sb_secret_x", "PUBLIC_URL": "https://api.example.org",
+        "FRONTEND_ORIGINS": "https://app.example.org", "TOKEN_KEYS": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "SPOOL_DIRECTORY": str(tmp_path),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1"]
