@@ -6,7 +6,7 @@ import io
 import socket
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,12 +33,12 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     added = _git(
         "log", "--diff-filter=A", "--format=%H", "--", f"supabase/migrations/{FIRST_UNKNOWN}"
     )
-    code = _git("archive", f"{added.decode().strip()}^", "backend")
+    code = _git("archive", "--format=zip", f"{added.decode().strip()}^", "backend")
     if not code:
         pytest.skip("this copy has no history that reaches back to the release before")
     directory = tmp_path_factory.mktemp("before")
-    with tarfile.open(fileobj=io.BytesIO(code)) as files:
-        files.extractall(directory, filter="data")
+    with zipfile.ZipFile(io.BytesIO(code)) as files:
+        files.extractall(directory)
     return directory
 
 
