@@ -6,15 +6,21 @@ import json
 import logging
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.stdlib import ProcessorFormatter
 
 from backend import logs
 from backend.sealing import Sealer
+
+SECONDS = 10
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +168,99 @@ def test_a_line_longer_than_a_pipe_is_torn_and_the_next_one_is_not() -> None:
         assert set(reader.read(1 << 20)) == {ord("y")}
         handler.emit(_record("whole"))
         assert reader.read(1 << 20) == b"\nlog lines were lost\nwhole\n"
+
+
+def test_lines_of_many_threads_are_all_there_and_whole() -> None:
+    reading, writing = os.pipe()
+    wanted = {f"{thread} {number} {'z' * 200}" for thread in range(16) for number in range(50)}
+    with os.fdopen(reading, "r") as reader, ThreadPoolExecutor(17) as pool:
+        with os.fdopen(writing, "w") as stream:
+            handler = logs.UnhurriedHandler(stream)
+            handler.GRACE_SECONDS = SECONDS
+            found = pool.submit(lambda: list(reader))
+            done = [
+                pool.submit(lambda lines: [handler.handle(_record(one)) for one in lines], lines)
+                for lines in _dealt_out(sorted(wanted), 16)
+            ]
+            assert all(all(one.result(SECONDS)) for one in done)
+            handler.flush()
+        read = [line.rstrip("\n") for line in found.result(SECONDS)]
+    assert len(read) == len(wanted)
+    assert set(read) == wanted
+
+
+def test_no_thread_waits_for_another_that_is_writing() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream, ThreadPoolExecutor(1) as pool:  # fmt: skip
+        handler = logs.UnhurriedHandler(stream)
+        handler.GRACE_SECONDS = SECONDS
+        slow = pool.submit(handler.emit, _record("y" * (1 << 20)))
+        assert (
+            reader.read(1) == b"y"
+        )  # it is at it, and the pipe takes no more until somebody reads
+        handler.emit(_record("the other's"))
+        assert not slow.done()
+        read = b"y"
+        while not read.endswith(b"the other's\n"):
+            read += reader.read(1 << 20)
+        slow.result(SECONDS)
+    assert read == b"y" * (1 << 20) + b"\nthe other's\n"
+
+
+def test_what_still_waits_to_be_written_is_written_at_the_end() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
+        handler = logs.UnhurriedHandler(stream)
+        held, let_go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            handler.acquire()
+            held.set()
+            let_go.wait(SECONDS)
+            handler.release()
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert held.wait(SECONDS)
+        handler.emit(_record("the last words"))
+        let_go.set()
+        handler.flush()
+        assert reader.read(1 << 20) == b"the last words\n"
+        holder.join(SECONDS)
+
+
+@given(
+    st.text(
+        st.one_of(
+            st.sampled_from("BbEeaARrTtOoKkNn_=:\"' /@.\u017f\u212a\u0130\u0131"), st.characters()
+        ),
+        max_size=60,
+    )
+    | st.lists(
+        st.sampled_from(
+            [
+                "Bearer ",
+                "eyJ",
+                "sb_secret_",
+                "hf_",
+                "whsec_",
+                "://u:",
+                "@h",
+                "\u017ftate",
+                "to\u212aen",
+                "=",
+                ": ",
+                "abcdefghijklmno",
+            ]
+        )
+    ).map("".join)
+)
+def test_a_text_that_is_taken_for_harmless_has_nothing_to_remove(text: str) -> None:
+    assert not (logs._is_harmless(text) and logs._SECRETS.search(text))
+
+
+def _dealt_out(lines: list[str], hands: int) -> list[list[str]]:
+    return [lines[hand::hands] for hand in range(hands)]
 
 
 def test_a_worker_without_an_output_logs_nothing() -> None:
