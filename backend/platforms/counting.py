@@ -15,6 +15,8 @@ _HASHTAG = regex.compile(
 )
 _MENTION = regex.compile(r"(?<![\p{L}\p{M}\p{N}_.@/])@[A-Za-z0-9_](?:[A-Za-z0-9_.]*[A-Za-z0-9_])?(?!@)")  # fmt: skip
 _LINK = regex.compile(r"(?<![\p{L}\p{N}_@./\-])(?:https?://|www\.)[^\s<>\"]*[^\s<>\"]", regex.IGNORECASE)  # fmt: skip
+# Left to itself, regex lets other threads run while it looks, and with many of them waits for its turn again longer than
+# it looked: a text of a post takes microseconds. Hence concurrent=False.
 _AFTER_A_LINK = ".,:;!?…'”’»"
 
 
@@ -25,12 +27,12 @@ def utf16_length(text: str) -> int:
 
 def hashtags(text: str) -> tuple[str, ...]:
     """The hashtags in `text` with their #, in order, repeated ones too. None from inside a link."""
-    return tuple(_HASHTAG.findall(_without_links(text)))
+    return tuple(_HASHTAG.findall(_without_links(text), concurrent=False))
 
 
 def mentions(text: str) -> tuple[str, ...]:
     """The names in `text` with their @, in order, repeated ones too. Addresses of mail are none."""
-    return tuple(_MENTION.findall(_without_links(text)))
+    return tuple(_MENTION.findall(_without_links(text), concurrent=False))
 
 
 def links(text: str) -> tuple[str, ...]:
@@ -40,7 +42,8 @@ def links(text: str) -> tuple[str, ...]:
 
 def _link_spans(text: str) -> list[tuple[int, int]]:
     return [
-        (found.start(), found.start() + len(_trimmed(found[0]))) for found in _LINK.finditer(text)
+        (found.start(), found.start() + len(_trimmed(found[0])))
+        for found in _LINK.finditer(text, concurrent=False)
     ]
 
 

@@ -123,7 +123,7 @@ def post_body(author: str, content: Content) -> dict[str, Any]:
     options = read_options(LinkedInOptions, content.options)
     body: dict[str, Any] = {
         "author": author,
-        "commentary": commentary(content).text,
+        "commentary": escape(content.text),
         "visibility": options.visibility,
         "distribution": {
             "feedDistribution": "MAIN_FEED",
