@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ def detect_language(text: str) -> str:
 @cache
 def _identifier() -> LanguageIdentifier:
     """The model with its 97 languages. Loaded when the first text comes: with numpy it takes 30 MB."""
+    # read by numpy's algebra as it is loaded: its threads would spin on every core, for products of a few thousand numbers
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
