@@ -107,9 +107,11 @@ def build_worker(
         settings, supabase, name, stopping, clock, dispatcher,
         SourceFetcher(supabase.service.sources, public_door_of(settings), Reader(), settings.source_interval_seconds, stopping),
         MediaChecker(supabase.service.media, Inspector()),
-        Indexer(supabase.service.passages, detect_language, stopping),
+        Indexer(supabase.service.passages, detect_language, stopping, dispatcher.give_way),
         DocumentIndexer(supabase.service.passages, supabase.service.media, read_document, detect_language, stopping),
-        Embedder(supabase.service.passages, model_of(settings, settings.embedding_space), stopping),
+        Embedder(
+            supabase.service.passages, model_of(settings, settings.embedding_space), stopping, give_way=dispatcher.give_way
+        ),
         generator_of(settings, supabase, stopping, lambda _: None),
         keeper,
         Reconciler(supabase.service.unconfirmed, supabase.service.targets, platforms, keeper, clock.now),

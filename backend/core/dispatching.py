@@ -52,6 +52,8 @@ class Dispatcher:
 
     # Media is uploaded in this time, so that a post with images is not late because of them.
     AHEAD_SECONDS = 5.0
+    # What else a worker does waits so long for its posts, and not for ever: a worker may always have some.
+    GIVE_WAY_SECONDS = 5.0
 
     def __init__(
         self,
@@ -82,6 +84,8 @@ class Dispatcher:
         self._held: dict[int, ClaimedTarget] = {}
         self._waiting: set[int] = set()
         self._at_work: Counter[str] = Counter()
+        self._calm = threading.Event()
+        self._calm.set()
         self._more = False
         self._stopping = False
 
@@ -97,12 +101,18 @@ class Dispatcher:
         if leases:
             self._store.renew_leases(leases, self._lease_seconds)
 
+    def give_way(self) -> None:
+        """Return when few posts are at work, or after GIVE_WAY_SECONDS: for work in batches that nobody waits for. All of a
+        worker shares one interpreter, and what is due by the second goes first."""
+        self._calm.wait(self.GIVE_WAY_SECONDS)
+
     def stop(self, timeout: float) -> bool:
         """Take nothing new and wait for what is at work; whether all of it ended in time."""
         deadline = time.monotonic() + timeout
         # a claim under way is waited for: what it brings is given back, not left to its lease
         with self._claiming:
             self._stopping = True
+        self._calm.set()
         self._timer.flush()
         while self._held and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -191,12 +201,16 @@ class Dispatcher:
         log.error("publishing ended unexpectedly; the lease will be recovered", exc_info=error)
 
     def _count(self, targets: Sequence[ClaimedTarget], by: int) -> None:
-        """Note what is at work, whose it is and where it goes; what waits for its time is not."""
+        """Note what is at work, whose it is and where it goes, and whether it is much; what waits for its time is not."""
         for target in targets:
             for whose in (target.user_id, target.platform):
                 self._at_work[whose] += by
                 if not self._at_work[whose]:
                     del self._at_work[whose]
+        if self._stopping or len(self._held) - len(self._waiting) <= self._places // 4:
+            self._calm.set()
+        else:
+            self._calm.clear()
 
     def _release(self, target: ClaimedTarget) -> None:
         with self._lock:

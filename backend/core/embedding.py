@@ -54,7 +54,8 @@ class EmbeddingStore(Protocol):
 
 @dataclass
 class Embedder:
-    """Gives passages their vectors, batch after batch; without a model it does nothing.
+    """Gives passages their vectors, batch after batch; without a model it does nothing. `give_way` is called before each, and
+    returns when what is more urgent has been done.
 
     A model that does not answer is left alone for a while, longer each time: searching by words waits for nothing of this.
     """
@@ -63,6 +64,7 @@ class Embedder:
     model: Model | None
     stopping: threading.Event
     monotonic: Callable[[], float] = time.monotonic
+    give_way: Callable[[], None] = lambda: None
     _pause: float = field(default=0.0, init=False)
     _again_at: float = field(default=float("-inf"), init=False)
 
@@ -70,6 +72,7 @@ class Embedder:
         """Embed what this model has not seen, until nothing is left or it does not answer; returns how many were."""
         total = 0
         while self.model and not self.stopping.is_set() and self.monotonic() >= self._again_at:
+            self.give_way()
             waiting = self.store.claim_unembedded(self.model.space, _BATCH, _RETRY_AFTER_SECONDS)
             if not waiting:
                 break

@@ -94,16 +94,19 @@ class MediaStore(Protocol):
 
 @dataclass(frozen=True)
 class Indexer:
-    """Cuts what is new or edited into passages. `detect` tells the language of a text by its code."""
+    """Cuts what is new or edited into passages. `detect` tells the language of a text by its code; `give_way` is called
+    before each batch, and returns when what is more urgent has been done."""
 
     store: PassageStore
     detect: Callable[[str], str]
     stopping: threading.Event
+    give_way: Callable[[], None] = lambda: None
 
     def run(self) -> int:
         """Index batch after batch, until nothing waits; returns how many things were indexed."""
         total = 0
         while not self.stopping.is_set():
+            self.give_way()
             waiting = self.store.claim_unindexed(_BATCH, _RETRY_AFTER_SECONDS)
             if not waiting:
                 break

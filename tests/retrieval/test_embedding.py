@@ -73,6 +73,19 @@ def test_what_means_the_same_is_found_without_a_word_in_common(
     assert [one.title for one in found] == ["Harbour", "Bread"]
 
 
+def test_each_batch_gives_way_to_what_is_more_urgent_before_it_takes_anything(
+    sea: Reader, supabase: Supabase, database: Database
+) -> None:
+    seen: list[list[tuple[str | None, bool]]] = []
+    model = Directions(space="test/polite")
+    Embedder(
+        supabase.service.passages, model, threading.Event(),
+        give_way=lambda: seen.append(embedded_by(database, sea)),
+    ).run()  # fmt: skip
+    assert seen[0] == [(None, False), (None, False)]
+    assert seen[-1] == [("test/polite", True), ("test/polite", True)]
+
+
 def test_vectors_of_two_models_are_never_compared(
     sea: Reader, supabase: Supabase, database: Database
 ) -> None:

@@ -132,6 +132,22 @@ def test_what_the_database_refuses_keeps_nothing_else_from_being_found(
     database.execute("delete from public.source_items where id = %s", [refused])
 
 
+def test_each_batch_gives_way_to_what_is_more_urgent_before_it_takes_anything(
+    reader: Reader, supabase: Supabase, database: Database
+) -> None:
+    items = [reader.reads(f"Marmots {number}", "They whistle.") for number in range(25)]
+    left: list[int] = []
+
+    def give_way() -> None:
+        left.append(sum(queued(database, item) for item in items))
+
+    stopping = threading.Event()
+    Indexer(supabase.service.passages, lambda _: "en", stopping, give_way).run()
+    # twenty at a time, and the look that found nothing
+    assert (left[0], left[-1], len(left) >= 3) == (25, 0, True)
+    assert left == sorted(left, reverse=True)
+
+
 def test_what_a_dead_worker_took_comes_up_again_and_each_time_later(
     reader: Reader, supabase: Supabase, database: Database
 ) -> None:
