@@ -134,6 +134,14 @@ class Crowd:
         if not len(found) == len(members) == len(posts.targets):
             raise AssertionError(f"{len(posts.targets)} posts, {len(found)} received")
 
+    def wait_until_found(self, seconds: float = 120) -> None:
+        """Wait until all that was published can be searched by words and by sense: workers do that when few posts are due."""
+        waiting = (
+            "select (select count(*) from public.indexing_queue)"
+            " + (select count(*) from public.passage_embeddings where embedded_by is null)"
+        )
+        until(lambda: self.database.execute(waiting).fetchone() == (0,), "all passages", seconds)
+
     def received(self, word: str) -> list[dict[str, Any]]:
         """What the sandbox accepted of one round, oldest first."""
         posts = self.sandbox.ask("posts")["posts"]
