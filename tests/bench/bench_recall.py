@@ -130,6 +130,8 @@ def _fill(reader: Reader, database: Database) -> None:
         " from generate_series(1, %s) n",
         [reader.person.id, media[0], PASSAGES],
     )
+    # the checks of foreign keys are planned from this: without it they read all that the reader has for each of its vectors
+    database.execute("analyze public.passages")
     database.execute(
         "insert into public.passage_embeddings (passage_id, user_id, embedded_by, embedding)"
         " select p.id, p.user_id, 'bench', (select array_agg(((p.position * i) %% 97) / 97.0 + 0.01) from generate_series(1, %s) i)::real[]::extensions.vector"
