@@ -12,11 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from .core import following
@@ -195,7 +197,10 @@ def _follow_clock(scheduler: BackgroundScheduler, stopping: threading.Event) -> 
 def _put_off(job: Job, scheduler: _Scheduler) -> None:
     """What the database did not answer is tried again soon, also where the next time is an hour away."""
     if job.seconds > AGAIN_SECONDS:
-        scheduler.modify_job(job.name, next_run_time=utc_now() + timedelta(seconds=AGAIN_SECONDS))
+        with suppress(JobLookupError):  # of a worker that ends
+            scheduler.modify_job(
+                job.name, next_run_time=utc_now() + timedelta(seconds=AGAIN_SECONDS)
+            )
 
 
 def _guarded(
