@@ -54,7 +54,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """
     # a short path: some parts put sockets below it, whose names are limited to about 100 bytes
     state = Path(tempfile.mkdtemp(prefix="lin-"))
-    stack = Stack(ROOT, state, kind=os.environ.get("LIN_TEST_STACK", "local"))
+    stack = Stack(ROOT, state, kind=os.environ.get("LIN_TEST_STACK", "local"), forks=True)
     try:
         stack.start()
         yield stack

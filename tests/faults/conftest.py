@@ -39,7 +39,9 @@ def quiet_stack(platform: Sandbox) -> Iterator[Stack]:
         "PLATFORM_SANDBOX_URL": platform.url, "WRITER_SPACE": "", "SUPABASE_URL": "", "WORKER_THREADS": "6", "BREAKER_SECONDS": "0.3",
         "PUBLISH_LEASE_SECONDS": str(LEASE_SECONDS), "PLATFORM_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
     }  # fmt: skip
-    stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=env)
+    stack = Stack(
+        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=env
+    )
     try:
         stack.start()
         yield stack

@@ -23,7 +23,9 @@ MODEL_KEY = "sk-PlantedModelKeyPlanted"
 def floor() -> Iterator[Stack]:
     """Database and gateway."""
     env = {"WRITER_SPACE": "", "SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "http://127.0.0.1:9"}
-    stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=env)
+    stack = Stack(
+        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=env
+    )
     try:
         stack.start()
         yield stack

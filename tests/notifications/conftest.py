@@ -83,7 +83,9 @@ class Mailroom(World):
 @pytest.fixture(scope="package")
 def floor() -> Iterator[Stack]:
     """Database and gateway."""
-    stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=BARE)
+    stack = Stack(
+        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=BARE
+    )
     try:
         stack.start()
         yield stack

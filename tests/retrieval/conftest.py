@@ -29,6 +29,7 @@ def quiet_stack() -> Iterator[Stack]:
         ROOT,
         Path(tempfile.mkdtemp(prefix="lin-")),
         services=False,
+        forks=True,
         extra_env={"SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": ""},
     )
     try:

@@ -41,7 +41,9 @@ BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """Postgres with the migrations and nobody else in it."""
-    stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=BARE)
+    stack = Stack(
+        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=BARE
+    )
     try:
         stack.start()
         yield f"{stack.info['database_url']}?sslmode=disable"

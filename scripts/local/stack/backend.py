@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -13,8 +12,9 @@ from pathlib import Path
 from local.serving import bind_first_free, url_of
 
 from .errors import StackError
+from .forking import can_fork
 from .ports import PORTS, usual_url
-from .processes import Child, Processes, wait_until
+from .processes import Child, Processes, Running, wait_until
 
 WEB_SECONDS = 60.0
 # longer than any request or send of the tests takes
@@ -22,12 +22,15 @@ GRACE_SECONDS = 10.0
 
 
 class Backend:
-    """Starts and stops web server and workers. Set `env` before the first of them."""
+    """Starts and stops web server and workers. Set `env` before the first of them; with `forks` workers are forked."""
 
-    def __init__(self, processes: Processes, root: Path, *, reload: bool) -> None:
+    def __init__(
+        self, processes: Processes, root: Path, *, reload: bool, forks: bool = False
+    ) -> None:
         self._processes = processes
         self._root = root
         self._reload = reload
+        self._forks = forks
         self._listening: socket.socket | None = None
         self._web: Child | None = None
         self.env: dict[str, str] = {}
@@ -53,7 +56,7 @@ class Backend:
         self._listening = bind_first_free("127.0.0.1", PORTS["web"])
         self.reserved_url = url_of(self._listening)
 
-    def start_web(self, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start_web(self, env: Mapping[str, str] | None = None) -> Running:
         """Start the web server on the API's port and wait until it is alive. Raises StackError."""
         listening = self._listening or self._bind_again()
         self._listening = None
@@ -82,12 +85,15 @@ class Backend:
             self._processes.stop([self._web], grace_seconds=GRACE_SECONDS)
             self._web = None
 
-    def start_worker(self, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start_worker(self, env: Mapping[str, str] | None = None) -> Running:
         """Start one more worker."""
         name = f"worker-{len(self._workers()) + 1}"
+        whole = self.env | dict(env or {})
+        if self._forks and can_fork(whole):
+            return self._processes.start_forked(name, env=whole, cwd=self._root).popen
         return self._start(name, [sys.executable, "-m", "backend.worker"], env).popen
 
-    def stop_worker(self, worker: subprocess.Popen[bytes]) -> None:
+    def stop_worker(self, worker: Running) -> None:
         """Stop one worker orderly."""
         ours = [child for child in self._workers() if child.popen is worker]
         self._processes.stop(ours, grace_seconds=GRACE_SECONDS)

@@ -12,19 +12,41 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, Protocol
 
 from . import guard
 from .errors import StackError
+from .forking import Forked
 
 LOG_LINES_SHOWN = 15
+
+
+class Running(Protocol):
+    """A process of ours: subprocess.Popen, or one that was forked (forking.py)."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
 
 
 class Child:
     """One started process. `ready` holds what its ready line said, once it has printed it."""
 
     def __init__(
-        self, name: str, popen: subprocess.Popen[bytes], log: Path, stop_signal: int
+        self,
+        name: str,
+        popen: Running,
+        log: Path,
+        stop_signal: int,
+        stdout: IO[bytes] | None = None,
     ) -> None:
         self.name = name
         self.popen = popen
@@ -32,10 +54,10 @@ class Child:
         self.stop_signal = stop_signal
         self.ready: dict[str, Any] = {}
         self._said = threading.Event()
-        if popen.stdout is not None:
-            threading.Thread(target=self._listen, args=(popen.stdout,), daemon=True).start()
+        if stdout is not None:
+            threading.Thread(target=self._listen, args=(stdout,), daemon=True).start()
 
-    def _listen(self, stdout: BinaryIO) -> None:
+    def _listen(self, stdout: IO[bytes]) -> None:
         with stdout, self.log.open("ab") as log:
             for line in stdout:
                 log.write(line)
@@ -145,7 +167,14 @@ class Processes:
                 pass_fds=pass_fds,
                 **rights_of(user),
             )
-        child = Child(name, popen, log, stop_signal)
+        return self._keep(Child(name, popen, log, stop_signal, popen.stdout))
+
+    def start_forked(self, name: str, *, env: Mapping[str, str], cwd: Path) -> Child:
+        """Fork a worker; its output goes to logs/<name>.log."""
+        log = self.logs / f"{name}.log"
+        return self._keep(Child(name, Forked(env, cwd, log), log, signal.SIGTERM))
+
+    def _keep(self, child: Child) -> Child:
         with self._lock:
             self.children.append(child)
             self._write_record()

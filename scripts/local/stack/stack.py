@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from .docker import start_supabase, stop_supabase
 from .errors import StackError
 from .local_supabase import LocalSupabase
 from .locking import StateLock
-from .processes import Processes, wait_until, write_private
+from .processes import Processes, Running, wait_until, write_private
 from .secrets import Secrets
 from .services import Services
 from .settings import Supabase, backend_environment, hosted_project
@@ -31,7 +30,7 @@ class Stack:
     `root` is the repository, `state` the directory for data, logs, keys and stack.json. `kind` is "local" (no Docker)
     or "supabase" (`supabase start`); a SUPABASE_URL in the environment names a hosted project, which wins. What the
     environment names already (PLATFORM_SANDBOX_URL, WRITER_SPACE, SMTP_URL) is used, not started. `services=False`
-    starts the database and its gateway only. `supabase_directory` holds the folder `supabase` with the migrations.
+    starts the database and its gateway only. `forks` starts workers quicker (forking.py). `supabase_directory` holds the folder `supabase` with the migrations.
     """
 
     def __init__(
@@ -44,6 +43,7 @@ class Stack:
         worker: bool = True,
         reload: bool = False,
         services: bool = True,
+        forks: bool = False,
         extra_env: Mapping[str, str] | None = None,
         supabase_directory: Path | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class Stack:
         self._supabase_directory = (supabase_directory or root).resolve()
         self._lock = StateLock(self.state, self.processes.record)
         self._services = Services(self.processes, self._environ, self.root)
-        self._backend = Backend(self.processes, self.root, reload=reload)
+        self._backend = Backend(self.processes, self.root, reload=reload, forks=forks)
         self._local: LocalSupabase | None = None
 
     def __enter__(self) -> Stack:
@@ -199,7 +199,7 @@ class Stack:
         """The environment of the web server and the worker."""
         return dict(self._backend.env)
 
-    def start_web(self, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start_web(self, env: Mapping[str, str] | None = None) -> Running:
         """Start the web server on the API's port and wait until it is alive. Raises StackError."""
         web = self._backend.start_web(env)
         self._write_info()
@@ -210,13 +210,13 @@ class Stack:
         self._backend.stop_web()
         self._write_info()
 
-    def start_worker(self, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start_worker(self, env: Mapping[str, str] | None = None) -> Running:
         """Start one more worker. It is stopped with the stack; the caller may also end or kill it."""
         worker = self._backend.start_worker(env)
         self._write_info()
         return worker
 
-    def stop_worker(self, worker: subprocess.Popen[bytes]) -> None:
+    def stop_worker(self, worker: Running) -> None:
         """Stop one worker orderly."""
         self._backend.stop_worker(worker)
         self._write_info()
