@@ -9,7 +9,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # What takes longest begins first, so that the processes of a run end at about the same time.
 LONGEST_FIRST = (
-    "faults", "promises", "mentor", "generate", "unit/spaces", "engine", "stack", "space", "retrieval", "slots", "models",
+    "faults", "openapi", ".", "promises", "mentor", "generate", "unit/spaces", "engine", "stack", "space", "retrieval", "slots", "models",
     "voice", "account", "api", "contracts",
 )  # fmt: skip
 WHOLE = (

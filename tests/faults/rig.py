@@ -132,14 +132,17 @@ class Rig(World):
 
     def due(self, account: str | None = None, *, due: float = 0, images: int = 0) -> Post:
         """A post with a text of its own, due in so many seconds."""
+        # no worker may have it before its files are there
+        first = max(due, 3600) if images else due
         post = self.scheduled(
-            account or self.account(), due=due, text=f"Post {secrets.token_hex(8)}"
+            account or self.account(), due=first, text=f"Post {secrets.token_hex(8)}"
         )
+        self.first_due[post.target] = self.target(post.target)["due_at"]
         if images:
             data = io.BytesIO()
             Image.new("RGB", (8, 8), "teal").save(data, "PNG")
             self.attach(post, *[data.getvalue()] * images)
-        self.first_due[post.target] = self.target(post.target)["due_at"]
+            assert self.bring_forward(post, due)
         return post
 
     def bring_forward(self, post: Post, seconds: float = 0) -> bool:

@@ -210,8 +210,8 @@ def reads_the_environment(file: Path) -> bool:
 
 def test_only_the_settings_read_the_environment() -> None:
     readers = {name_of(file) for file in python_files(BACKEND) if reads_the_environment(file)}
-    # gunicorn names a directory to the processes that it starts
-    assert readers <= {"settings", "gunicorn.conf"}
+    # gunicorn names a directory to the processes that it starts, and numpy is told to start no threads
+    assert readers <= {"settings", "gunicorn.conf", "sources.language"}
 
 
 def test_the_backend_never_imports_the_local_stack_or_the_tests() -> None:

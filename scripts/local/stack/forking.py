@@ -7,6 +7,7 @@ which ends by itself or is killed.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import multiprocessing
 import os
@@ -18,6 +19,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+WORKER = "backend.worker"
 _METHOD = multiprocessing.get_context("forkserver")
 # what only a new interpreter reads
 _READ_AT_THE_START = ("LD_PRELOAD", "MALLOC_", "COVERAGE_", "PYTHONMALLOC", "PYTHONTRACEMALLOC")
@@ -63,7 +65,7 @@ class Forked:
         self._process.join(timeout)
         status = self.poll()
         if status is None:
-            raise subprocess.TimeoutExpired("backend.worker", timeout or 0.0)
+            raise subprocess.TimeoutExpired(WORKER, timeout or 0.0)
         return status
 
     def send_signal(self, number: int) -> None:
@@ -88,7 +90,7 @@ def can_fork(env: Mapping[str, str]) -> bool:
 @contextmanager
 def _found_by_the_server(root: Path) -> Iterator[None]:
     """The server that forks loads modules where PYTHONPATH says; it starts with the first process."""
-    _METHOD.set_forkserver_preload(["backend.worker", __name__])
+    _METHOD.set_forkserver_preload([WORKER, __name__])
     kept = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(root), str(root / "scripts")])
     try:
@@ -115,8 +117,6 @@ def _be_a_worker(env: dict[str, str], cwd: str, log: str, begun: Connection) -> 
     begun.send("begun")
     begun.close()
 
-    from backend.worker import main
-
-    status = main()
+    status = importlib.import_module(WORKER).main()
     logging.shutdown()
     sys.exit(status)
