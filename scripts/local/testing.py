@@ -1,7 +1,7 @@
 """`python -m local.testing`: the test suite. `--all` runs the slow ones too, `--coverage` measures which statements of
 backend/ run; everything else goes to pytest.
 
-A run over the whole suite takes two processes, each with a stack of its own and whole files of tests at a time (most tests
+A run over the whole suite takes three processes, each with a stack of its own and whole files of tests at a time (most tests
 wait: for a lease, an answer, a process). Measured, it fails below 90 %. Measuring is asked for because it is dear: before
 Python 3.12 it makes every Python process of a run half as slow again.
 """
