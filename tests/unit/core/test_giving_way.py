@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import pytest
 
 from backend.core.clock import DatabaseClock
 from backend.core.dispatching import Dispatcher
 from backend.core.preparing import Ready
-from backend.core.records import ClaimedTarget, Lease
+from backend.core.records import ClaimedTarget
+from tests.unit.core.claims import Leases, target
 from tests.waiting import until
 
 SECONDS = 10
 PLACES = 4
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
-
-
-def _target(number: int, due_in: float) -> ClaimedTarget:
-    due = NOW + timedelta(seconds=due_in)
-    return ClaimedTarget(
-        target_id=f"t{number}", post_id="p", user_id="u", account_id="a", platform="linkedin", lease_token=number, attempt=1,
-        failures=0, due_at=due, deadline_at=due, post_version=1, target_version=1, text="", options={}, identity=None,  # type: ignore[arg-type]
-        granted_scopes=(), tokens=None, media=(),
-    )  # fmt: skip
-
-
-class Line:
-    """Targets that wait to be claimed."""
-
-    def __init__(self) -> None:
-        self.targets: list[ClaimedTarget] = []
-
-    def claim_due_targets(self, *_: Any, **__: Any) -> tuple[datetime, list[ClaimedTarget]]:
-        given, self.targets = self.targets, []
-        return NOW, given
-
-    def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]:
-        return {lease.lease_token for lease in leases}
 
 
 class Platform:
@@ -62,7 +38,7 @@ class Worker:
     """A dispatcher with its line and its platform, and somebody with less urgent work."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.line, self.platform = Line(), Platform()
+        self.line, self.platform = Leases(), Platform()
         self.dispatcher = Dispatcher(
             self.line, self.platform, DatabaseClock(), worker="w", threads=PLACES, lease_seconds=60
         )
@@ -70,7 +46,7 @@ class Worker:
 
     def publish(self, count: int, due_in: float = -1.0) -> None:
         """Claim so many posts."""
-        self.line.targets = [_target(number, due_in) for number in range(count)]
+        self.line.targets = [target(number, due_in) for number in range(count)]
         assert self.dispatcher.claim_and_start() == count
 
     def somebody(self) -> Future[None]:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from backend.core.dispatching import Dispatcher
 from backend.core.grouping import Grouped
 from backend.core.hands import Hands
 from backend.core.preparing import Ready
-from backend.core.records import ClaimedTarget, Lease
+from backend.core.records import ClaimedTarget
 from backend.core.timing import Timer
 from backend.worker import Pulse
+from tests.unit.core.claims import Leases, target
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,34 +110,6 @@ def test_a_leader_that_fails_before_its_call_leaves_the_lead_to_who_comes_next()
     assert grouped(2) == "2"
 
 
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
-
-
-def _target(token: int, due_in: float) -> ClaimedTarget:
-    due = NOW + timedelta(seconds=due_in)
-    return ClaimedTarget(
-        target_id=f"t{token}", post_id="p", user_id="u", account_id="a", platform="linkedin", lease_token=token, attempt=1,
-        failures=0, due_at=due, deadline_at=due, post_version=1, target_version=1, text="", options={}, identity=None,  # type: ignore[arg-type]
-        granted_scopes=(), tokens=None, media=(),
-    )  # fmt: skip
-
-
-class Leases:
-    """Gives out these targets once, and notes which leases are kept."""
-
-    def __init__(self, *targets: ClaimedTarget) -> None:
-        self.targets = list(targets)
-        self.kept: list[int] = []
-
-    def claim_due_targets(self, *_: Any, **__: Any) -> tuple[datetime, list[ClaimedTarget]]:
-        given, self.targets = self.targets, []
-        return NOW, given
-
-    def renew_leases(self, leases: Sequence[Lease], lease_seconds: int) -> set[int]:
-        self.kept += [lease.lease_token for lease in leases]
-        return set(self.kept)
-
-
 class Steps:
     """Each fails at the step that is asked for."""
 
@@ -161,7 +134,7 @@ class Steps:
 @pytest.mark.parametrize("due_in", [-1.0, 0.3], ids=["due", "held for its time"])
 @pytest.mark.parametrize("fails_at", ["prepare", "send", "record"])
 def test_the_lease_of_what_failed_is_not_kept(fails_at: str, due_in: float) -> None:
-    store, steps = Leases(_target(1, due_in)), Steps(fails_at)
+    store, steps = Leases(target(1, due_in)), Steps(fails_at)
     dispatcher = Dispatcher(store, steps, DatabaseClock(), worker="w", threads=1, lease_seconds=60)
     assert dispatcher.claim_and_start() == 1
     assert steps.reached.wait(SECONDS)
@@ -170,13 +143,13 @@ def test_the_lease_of_what_failed_is_not_kept(fails_at: str, due_in: float) -> N
     assert store.kept == []
     assert dispatcher._at_work.total() == 0
     # a place that it had is free again
-    store.targets = [_target(2, -1.0)]
+    store.targets = [target(2, -1.0)]
     assert dispatcher.claim_and_start() == 1
     assert dispatcher.stop(SECONDS)
 
 
 def test_a_held_target_whose_time_cannot_be_told_to_a_thread_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    store, steps = Leases(_target(1, 0.3)), Steps("")
+    store, steps = Leases(target(1, 0.3)), Steps("")
     dispatcher = Dispatcher(store, steps, DatabaseClock(), worker="w", threads=1, lease_seconds=60)
     assert dispatcher.claim_and_start() == 1
     until(lambda: dispatcher._waiting, "the target to wait for its time", SECONDS)
