@@ -21,3 +21,18 @@ $$;
 create or replace trigger queue_published_post after update of state on public.post_targets
   for each row when (new.state = 'published' and old.state <> 'published')
   execute function private.queue_published_post();
+
+-- Does:    puts one thing into the queue, or says that it changed while it waited there.
+-- Takes:   as the trigger's argument the kind.
+-- Definer: as above.
+create or replace function private.queue_changed() returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into public.indexing_queue as q (id, kind, user_id) values (new.id, tg_argv[0], new.user_id)
+  on conflict (id) do update set version = q.version + 1, tries = 0, due_at = now();
+  return null;
+end
+$$;
