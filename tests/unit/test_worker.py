@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
 
 import backend.jobs
 from backend.core.dispatching import Dispatcher
@@ -143,6 +145,13 @@ def test_a_database_that_is_away_is_asked_again_soon() -> None:
     with pytest.raises(Unavailable):
         clockwork.look()
     assert clockwork.moved == {WATCH: AWAY_SECONDS}
+
+
+def test_a_worker_that_ends_puts_nothing_off() -> None:
+    jobs_are_gone = BackgroundScheduler()
+    with pytest.raises(JobLookupError):
+        jobs_are_gone.modify_job("refresh_tokens", next_run_time=NOON)
+    _put_off(table()["refresh_tokens"], jobs_are_gone)
 
 
 @pytest.mark.parametrize(
