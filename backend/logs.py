@@ -52,9 +52,8 @@ def scrub(text: str) -> str:
 
 
 def _is_harmless(text: str) -> bool:
-    if (
-        not text.isascii()
-    ):  # some letters beyond ASCII are an "s" or a "k" to a pattern that ignores case
+    # some letters beyond ASCII are an "s" or a "k" to a pattern that ignores case
+    if not text.isascii():
         return False
     lowered = text.lower()
     for sign in _SIGNS:  # noqa: SIM110 - a generator would cost more than it looks for

@@ -30,8 +30,8 @@ def run(stack: Stack, report: Report) -> None:
     rounds, outside of the pace, and has a figure of its own.
 
     All of it shares one machine. On two cores the processors set the limit: a thousand posts cost 8 to 9 s of them, the
-    worker 3.5, Postgres 2.5, the sandbox 1.7, the gateway 0.8 to 1.8; their passages cost 6 s more afterwards, half of them
-    the worker's.
+    worker 3.5, Postgres 2.5, the sandbox 1.7, the gateway 0.8 to 1.8; their passages cost 3 s more afterwards, a third of
+    them the worker's.
     """
     no_worker(stack)
     crowd = Crowd(stack, POSTS)

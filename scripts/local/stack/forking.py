@@ -73,10 +73,6 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def terminate(self) -> None:
-        """SIGTERM."""
-        self._process.terminate()
-
     def kill(self) -> None:
         """SIGKILL."""
         self._process.kill()

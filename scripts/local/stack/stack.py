@@ -30,7 +30,8 @@ class Stack:
     `root` is the repository, `state` the directory for data, logs, keys and stack.json. `kind` is "local" (no Docker)
     or "supabase" (`supabase start`); a SUPABASE_URL in the environment names a hosted project, which wins. What the
     environment names already (PLATFORM_SANDBOX_URL, WRITER_SPACE, SMTP_URL) is used, not started. `services=False`
-    starts the database and its gateway only. `forks` starts workers quicker (forking.py). `supabase_directory` holds the folder `supabase` with the migrations.
+    starts the database and its gateway only. `forks` starts workers quicker (forking.py). `supabase_directory` holds the
+    folder `supabase` with the migrations.
     """
 
     def __init__(
