@@ -25,6 +25,8 @@ Image.core.set_block_size(64 * 1024 * 1024)  # type: ignore[attr-defined] # the 
 Make = Callable[..., Inspected]
 
 
+_PIECE = 1024 * 1024
+_JPEG_END = b"\xff\xd9"
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 _FAULTS = (
@@ -47,7 +49,9 @@ one_at_a_time = threading.Lock()
 
 def jpeg(file: BinaryIO, make: Make) -> Inspected:
     """A JPEG image. Bytes behind its end are allowed: cameras put depth maps and clips there."""
-    return _still(file, "JPEG", make)
+    found = _still(file, "JPEG", make)
+    _to_jpeg_end(file)
+    return found
 
 
 def png(file: BinaryIO, make: Make) -> Inspected:
@@ -129,6 +133,31 @@ def _ends(file: BinaryIO, form: str, to_end: Callable[[BinaryIO], None]) -> None
     file.seek(end)
     if file.read(4096).strip(b"\0\r\n\t "):
         raise _followed(form)
+
+
+def _to_jpeg_end(file: BinaryIO) -> None:
+    """Raises MediaRejected for one without an end: a decoder that has its last pixel may not miss the marker behind it."""
+    try:
+        _to_jpeg_scan(file)
+    except struct.error:
+        raise MediaRejected(_damaged("JPEG")) from None
+    # Inside a scan 0xff is followed by 0 or by the number of a restart (ITU-T T.81, B.1.1.5), so the first one is the end.
+    last = b""
+    while piece := file.read(_PIECE):
+        if _JPEG_END in last + piece:
+            return
+        last = piece[-1:]
+    raise MediaRejected(_damaged("JPEG"))
+
+
+def _to_jpeg_scan(file: BinaryIO) -> None:
+    """Past the segments before the first scan, for a picture in them (a thumbnail) has an end of its own."""
+    file.seek(2)
+    kind = 0
+    while kind != 0xDA:
+        _, kind, length = struct.unpack(">BBH", file.read(4))
+        # Any number of 0xff may stand before a marker.
+        file.seek(-3 if kind == 0xFF else length - 2, 1)
 
 
 def _to_png_end(file: BinaryIO) -> None:

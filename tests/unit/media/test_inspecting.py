@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import struct
 import tracemalloc
 import wave
@@ -40,9 +41,9 @@ def rejection(data: bytes) -> str:
     return str(caught.value)
 
 
-def picture(form: str, size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
+def picture(form: str, size: tuple[int, int] = (40, 30), seed: int = 0, **options: Any) -> bytes:
     out = io.BytesIO()
-    noise = os.urandom(size[0] * size[1] * 3)
+    noise = random.Random(seed).randbytes(size[0] * size[1] * 3)
     Image.frombytes("RGB", size, noise).save(out, form, **options)
     return out.getvalue()
 
@@ -153,7 +154,21 @@ def test_an_image_that_is_cut_off_is_rejected(form: str, kept: float) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_even_one_missing_byte_is_noticed(form: str) -> None:
-    assert "damaged or cut off" in rejection(picture(form)[:-1])
+    for seed in range(100):
+        assert "damaged or cut off" in rejection(picture(form, seed=seed)[:-1])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_jpeg_without_its_end_is_noticed_though_its_thumbnail_has_one(seed: int) -> None:
+    thumbnail = b"Exif\0\0" + picture("JPEG", (16, 12))
+    complete = picture("JPEG", seed=seed, exif=thumbnail)
+    assert inspect(complete).mime == "image/jpeg"
+    assert "damaged or cut off" in rejection(complete[:-2])
+
+
+def test_a_jpeg_may_have_fill_bytes_before_a_marker_and_anything_behind_its_end() -> None:
+    data = picture("JPEG", progressive=True)
+    assert inspect(data[:2] + b"\xff" * 5 + data[2:] + bytes(3_000_000)).mime == "image/jpeg"
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
