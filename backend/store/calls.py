@@ -29,6 +29,9 @@ Kind = TypeVar("Kind")
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # connection lost, out of resources, shutting down or canceled, deadlock, read-only (failover): these pass
 _PASSING = ("08", "53", "57", "40", "25")
+# Postgres ended one of two transactions that waited for each other, and took all of it back: it may be asked again.
+_TAKEN_BACK = ("40P01", "40001")
+_TRIES = 3
 
 
 class Calls:
@@ -59,10 +62,12 @@ class Calls:
         return readable(int, _executed(query).count)
 
 
-def _executed(query: Any) -> Any:
+def _executed(query: Any, tries: int = _TRIES) -> Any:
     try:
         return query.execute()
     except APIError as error:
+        if error.code in _TAKEN_BACK and tries > 1:
+            return _executed(query, tries - 1)
         raise translated(error) from error
     except httpx.HTTPError as error:
         raise Unavailable("The database does not answer; try again in a moment.") from error

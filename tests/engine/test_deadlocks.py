@@ -1,4 +1,9 @@
-"""Everybody at a few rows at once, for some seconds: no deadlock, and every row tells the truth afterwards."""
+"""Everybody at a few rows at once, for some seconds: no deadlock, and every row tells the truth afterwards.
+
+But for two, after which whoever was ended asks again, as the store does (backend/store/calls.py). Where a row's lock was shared when it
+was updated, `skip locked` waits for the next version of the row all the same (heap_lock_updated_tuple in heapam.c). And an owner who
+deletes a target with a statement of their own holds it before its post, which all functions lock first.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +46,10 @@ class Crowd:
                 what = f"refused {error.status}"
             except psycopg.Error as error:
                 what = str(error.sqlstate)
-                if what not in EXPECTED:
+                ours = what == "40P01" and (
+                    step == self.own or "while locking updated version" in str(error)
+                )
+                if what not in EXPECTED and not ours:
                     with self.lock:
                         self.surprises.append(f"{what}: {error}")
             with self.lock:
@@ -145,7 +153,8 @@ def test_nobody_ever_waits_in_a_circle(world: World, seconds: float) -> None:
     for run in runs:
         run.result()
 
-    assert crowd.surprises == [], crowd.done
+    assert crowd.surprises == [], "\n".join(crowd.surprises)
+    assert crowd.done["40P01"] < 5, crowd.done
     assert crowd.done["published"] > 20, crowd.done
     assert max(crowd.sent.values()) == 1, "one lease marked twice"
     _assert_rows_are_true(world, user)

@@ -196,6 +196,23 @@ def test_what_comes_back_late_to_a_disconnected_account_is_parked_when_it_is_due
     assert world.target(post.target)["state"] == "needs_reconnect"
 
 
+def test_disconnecting_waits_for_nobody_who_records_that_a_target_needs_the_account(
+    world: World,
+) -> None:
+    account = world.account()
+    post = world.scheduled(account, due=3600)
+    world.admin.begin()
+    world.admin.run(
+        "update post_targets set state = 'needs_reconnect', error_class = 'needs_reconnect', error = 'Why.' where id = %s",
+        post.target,
+    )
+    world.service.run("set lock_timeout = '2s'")
+    world.service.call("disconnect_account", account=account, owner=post.user_id)
+    world.admin.commit()
+    world.reconnect(account)
+    assert world.target(post.target)["state"] == "scheduled"
+
+
 def test_an_account_that_changed_is_forgotten_once_its_targets_have_followed(world: World) -> None:
     account = world.account()
     post = world.scheduled(account, due=3600)

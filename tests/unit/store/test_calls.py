@@ -124,6 +124,27 @@ def test_a_gateway_in_between_that_fails_is_unavailable(status: int, body: bytes
         calls(lambda _request: httpx.Response(status, content=body)).rpc("heartbeat", name="w")
 
 
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+@pytest.mark.parametrize("deadlocks", [1, 2, 3])
+def test_a_call_that_the_database_took_back_is_made_again_three_times_at_most(
+    code: str, deadlocks: int
+) -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        if len(asked) <= deadlocks:
+            return httpx.Response(500, json={"code": code, "message": "deadlock detected", "details": None, "hint": None})  # fmt: skip
+        return httpx.Response(200, json=7)
+
+    if deadlocks < 3:
+        assert calls(handler).rpc("next_work", ahead=1) == 7
+    else:
+        with pytest.raises(Unavailable):
+            calls(handler).rpc("next_work", ahead=1)
+    assert asked == [b'{"ahead":1}'] * min(deadlocks + 1, 3)
+
+
 def test_a_refusal_of_our_functions_keeps_its_cause() -> None:
     refusal = {"code": "PT404", "message": "There is no such post.", "details": None, "hint": None}
     with pytest.raises(NotFound, match="no such post") as raised:
