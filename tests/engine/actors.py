@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import secrets
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -31,13 +34,38 @@ class Refused(Exception):
         self.fields = json.loads(error.diag.message_detail or "[]")
 
 
+# Sessions that nobody uses, by their database. A new one has to read the schema and to prepare every function it calls, which
+# took half of what the tests of the database computed; the product's live for long, too.
+_idle: defaultdict[str, list[psycopg.Connection[Row]]] = defaultdict(list)
+
+
+def _session(url: str) -> psycopg.Connection[Row]:
+    while _idle[url]:
+        kept = _idle[url].pop()
+        try:
+            kept.execute("reset role")
+            kept.execute("reset all")
+        except psycopg.Error:  # the database has been restarted
+            kept.close()
+        else:
+            return kept
+    return psycopg.connect(url, autocommit=True, row_factory=dict_row)
+
+
+@atexit.register
+def _end_sessions() -> None:
+    for kept in _idle.values():
+        for connection in kept:
+            connection.close()
+
+
 class Actor:
     """One database session, as a role. Each statement is its own transaction unless `begin` was called."""
 
     def __init__(self, url: str, role: str, user_id: str | None = None) -> None:
-        self._connection: psycopg.Connection[Row] = psycopg.connect(
-            url, autocommit=True, row_factory=dict_row
-        )
+        self._url = url
+        self._is_closed = False
+        self._connection = _session(url)
         # a session that waits for one of the same thread would wait for ever
         self._connection.execute("set statement_timeout = '20s'")
         self._connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
@@ -88,7 +116,15 @@ class Actor:
         self._connection.execute("rollback")
 
     def close(self) -> None:
-        self._connection.close()
+        """Give the session back. What it held is let go. May be called twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._connection.info.transaction_status == TransactionStatus.ACTIVE:
+            self._connection.close()  # a thread waits in it
+        if not self._connection.closed:
+            self._connection.rollback()
+            _idle[self._url].append(self._connection)
 
     # ------------------------------------------------------------------ what a worker does
 
