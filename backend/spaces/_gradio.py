@@ -21,6 +21,7 @@ from backend.core.errors import GenerationCanceled, SpaceAnswerUnusable, SpaceEr
 from backend.core.models import Progress
 
 from ._call import Ask, Call, Done
+from ._certificates import trusted
 from ._stream import CONNECT_SECONDS, READ_SECONDS
 from ._troubles import Trouble, judge
 
@@ -60,6 +61,8 @@ def connect(space: str, token: str | None) -> Any:
         # False, because None would send the token that happens to be saved on this machine.
         token=(token or False) if trusted_with_token(space) else False,
         verbose=False,
+        # httpx's `verify`, to which gradio_client hands it on
+        ssl_verify=trusted(),
         # Files are fetched in `_call`: with a size limit, into memory, only from the Space itself. gradio_client would
         # download each partial picture, of any size, from where the Space says, and leave its temporary folders behind.
         download_files=False,
@@ -68,7 +71,7 @@ def connect(space: str, token: str | None) -> Any:
     client.http = httpx.Client(
         headers=client.headers,
         cookies=client.cookies,
-        verify=client.ssl_verify,
+        verify=trusted(),
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=10),
     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from backend.core.errors import SpaceAnswerUnusable, SpaceError, SpaceFailed, SpaceUnavailable
 
+from ._certificates import trusted
+
 _MAX_MESSAGE = 300
 _PROBE_SECONDS = 10.0
 # A Space that is asleep or building answers with these through Hugging Face's proxy (any reverse proxy does).
@@ -132,7 +134,7 @@ def _probe(space: str, name: str) -> Trouble:
         # Found on Hugging Face, whose proxy answers for it with a page of its own until it runs.
         return Trouble(SpaceUnavailable(f"The Space {name} is not running yet."), True)
     try:
-        answer = httpx.get(space.rstrip("/") + "/config", timeout=_PROBE_SECONDS)
+        answer = httpx.get(space.rstrip("/") + "/config", verify=trusted(), timeout=_PROBE_SECONDS)
     except httpx.HTTPError as error:
         return _of_connection(error, name)
     if answer.is_success and _GRADIO_CONFIG.search(answer.text):

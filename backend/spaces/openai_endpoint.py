@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
-import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +17,7 @@ import httpx
 
 from backend.core.errors import SpaceAnswerUnusable
 
+from ._certificates import trusted
 from ._troubles import Trouble
 from .openai_answers import MAX_BYTES, read_json, read_models
 from .openai_calls import News
@@ -55,8 +54,6 @@ class OpenAiEndpoint:
         self._model = url.fragment or None
         self._found: str | None = None
         self._key = key or None
-        self._certificates: ssl.SSLContext | None = None
-        self._lock = threading.Lock()
         self.name = f"{self._base}#{self._model}" if self._model else self._base
 
     def __repr__(self) -> str:
@@ -140,16 +137,13 @@ class OpenAiEndpoint:
         return of_answer(answer.status_code, answer.headers, told, asked)
 
     def _client(self) -> httpx.AsyncClient:
-        with self._lock:
-            if self._certificates is None:  # 20 ms, so not for every call
-                self._certificates = httpx.create_ssl_context()
         return httpx.AsyncClient(
             headers={
                 # compressed, an answer could unpack to any size
                 "Accept-Encoding": "identity",
                 **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
             },
-            verify=self._certificates,
+            verify=trusted(),
             # A model may think for minutes before its first word: only the caller's deadline ends the wait.
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         )
