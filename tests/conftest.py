@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from coverage import Coverage
 
 from local.stack import Stack
+from tests import stacks
 from tests.people import People, Person
 from tests.sharing_out import InParts, turn_of
 
@@ -21,9 +21,18 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT_LOGS = ROOT / ".local" / "test-logs"
 
 
-# No deadline, because machines are busy at times; no examples kept in the repository, which may be read-only.
-hypothesis.settings.register_profile("lin", deadline=None, database=None)
-hypothesis.settings.load_profile("lin")
+# No deadline, because machines are busy at times; no examples kept in the repository, which may be read-only. A run without
+# the slow tests draws a sample, one with them looks longer.
+for profile, examples in (("sample", 40), ("all", 200)):
+    hypothesis.settings.register_profile(profile, deadline=None, database=None, max_examples=examples)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses how long hypothesis looks. The process that shares a run out, or its only one, opens what the run shares."""
+    hypothesis.settings.load_profile("sample" if config.option.markexpr == "not slow" else "all")
+    if not hasattr(config, "workerinput"):
+        stacks.open_model()
+        config.add_cleanup(stacks.close_model)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,22 +57,21 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """Everything, with the web server and a worker, in a directory of its own: copies of the suite run side by side.
+    """Everything, with the web server and a worker.
 
     LIN_TEST_STACK=supabase takes the real services in Docker, SUPABASE_URL with its keys a hosted project.
     """
-    # a short path: some parts put sockets below it, whose names are limited to about 100 bytes
-    state = Path(tempfile.mkdtemp(prefix="lin-"))
-    stack = Stack(ROOT, state, kind=os.environ.get("LIN_TEST_STACK", "local"), forks=True)
+    stack = stacks.new_stack(kind=os.environ.get("LIN_TEST_STACK", "local"))
     try:
         stack.start()
         yield stack
     finally:
         stack.stop()
-        if request.session.testsfailed and (state / "logs").exists():
+        logs = stack.state / "logs"
+        if request.session.testsfailed and logs.exists():
             kept = KEPT_LOGS / os.environ.get("PYTEST_XDIST_WORKER", "")
             shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(state / "logs", kept)
+            shutil.copytree(logs, kept)
         stack.discard()
 
 

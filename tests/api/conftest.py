@@ -8,8 +8,6 @@ import re
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +21,7 @@ import requests
 from local.sandbox.driver import Sandbox
 from local.stack import Stack
 from tests.people import Person
+from tests.programs import fork_web
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -284,28 +283,16 @@ def hasty(stack: Stack, sandbox: Sandbox) -> Iterator[HastyServer]:
         "GENERATION_DEADLINE_SECONDS": "3",
         "WRITER_SPACE": f"http://127.0.0.1:{port}",
     }
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-c",
-        "backend/gunicorn.conf.py",
-        "--bind",
-        f"fd://{listening.fileno()}",
-    ]
-    log = (Path(stack.info["state"]) / "logs" / "web-hasty.log").open("wb")
-    process = subprocess.Popen(
-        [*command, "backend.wsgi:create()"], cwd=ROOT, env=environment, pass_fds=[listening.fileno()],
-        stdout=log, stderr=log, start_new_session=True,
-    )  # fmt: skip
-    listening.close()
+    with listening:
+        process = fork_web(
+            environment, listening, Path(stack.info["state"]) / "logs" / "web-hasty.log"
+        )
     try:
         until(lambda: _is_live(url), "the second web process", 60)
         yield HastyServer(url, port)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(40)
-        log.close()
 
 
 def _is_live(url: str) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,8 +11,10 @@ import pytest
 import requests
 
 from local.stack import Stack
-from tests.api.conftest import ROOT, Browser, HastyServer, Space, problem
+from local.stack.forking import Forked
+from tests.api.conftest import Browser, HastyServer, Space, problem
 from tests.people import Person
+from tests.programs import fork_space
 from tests.waiting import until
 
 NOBODYS = "6f8f6f6e-0000-4000-8000-00000000000a"
@@ -231,22 +230,18 @@ def hurried(open_browser: Callable[..., Browser], alice: Person, hasty: HastySer
 class OwnSpace(Space):
     """A Space whose process a test may end."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked
 
 
 @pytest.fixture
 def own_space(hasty: HastyServer) -> Iterator[OwnSpace]:
     """The Space of that server, while it is there."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local.space", "--port", str(hasty.space_port)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process, url = fork_space(port=hasty.space_port)
     assert process.stdout
-    process.stdout.readline()
-    yield OwnSpace(f"http://127.0.0.1:{hasty.space_port}", process)
+    with process.stdout:
+        yield OwnSpace(url, process)
     process.terminate()
     process.wait(10)
-    process.stdout.close()
 
 
 def drafted_there(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local.stack import Stack
+from tests import stacks
 from tests.engine.actors import Actor, World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,12 +18,8 @@ BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 @pytest.fixture(scope="package")
 def database_url() -> Iterator[str]:
     """Postgres with the migrations and nobody else in it."""
-    stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=BARE)
-    try:
-        stack.start()
+    with stacks.quiet_stack() as stack:
         yield f"{stack.info['database_url']}?sslmode=disable"
-    finally:
-        stack.discard()
 
 
 @pytest.fixture

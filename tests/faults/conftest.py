@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +12,8 @@ from local.sandbox.driver import Sandbox
 from local.sandbox.registry import build
 from local.sandbox.server import SandboxServer
 from local.stack import Stack
+from tests import stacks
 from tests.faults.rig import LEASE_SECONDS, TIMEOUT_SECONDS, Rig
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="package")
@@ -35,18 +32,11 @@ def platform() -> Iterator[Sandbox]:
 @pytest.fixture(scope="package")
 def quiet_stack(platform: Sandbox) -> Iterator[Stack]:
     """Database and gateway, with nobody at work; leases and time-outs are short."""
-    env = {
-        "PLATFORM_SANDBOX_URL": platform.url, "WRITER_SPACE": "", "SUPABASE_URL": "", "WORKER_THREADS": "6", "BREAKER_SECONDS": "0.3",
-        "PUBLISH_LEASE_SECONDS": str(LEASE_SECONDS), "PLATFORM_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
-    }  # fmt: skip
-    stack = Stack(
-        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=env
-    )
-    try:
-        stack.start()
+    with stacks.quiet_stack(
+        PLATFORM_SANDBOX_URL=platform.url, WORKER_THREADS="6", BREAKER_SECONDS="0.3",
+        PUBLISH_LEASE_SECONDS=str(LEASE_SECONDS), PLATFORM_TIMEOUT_SECONDS=str(TIMEOUT_SECONDS),
+    ) as stack:  # fmt: skip
         yield stack
-    finally:
-        stack.discard()
 
 
 @pytest.fixture

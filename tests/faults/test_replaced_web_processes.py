@@ -20,9 +20,9 @@ import pytest
 
 from local.stack import Stack
 from tests.engine.actors import Post
-from tests.faults.conftest import ROOT
 from tests.faults.rig import Rig
 from tests.people import People, Person
+from tests.stacks import ROOT
 from tests.waiting import until
 
 SECONDS = 60

@@ -14,6 +14,7 @@ import pytest
 from local.paths import LOCAL, NODE_PACKAGES, node_directory
 from local.stack import Stack
 from tests.people import People, Person
+from tests.tls import TLS
 
 from .supabase_py import Frontend
 
@@ -75,7 +76,7 @@ def _given(stack: Stack, people: People, service: Person) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def supabase_py(stack: Stack, people: People, service: Person) -> Iterator[Frontend]:
     """The scenarios in Python, each run by its own test."""
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=30, verify=TLS) as http:
         yield Frontend(_given(stack, people, service), http)
 
 

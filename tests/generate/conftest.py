@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from local.stack import Stack
-from tests.generate.offices import ROOT, Caller, OwnSpace, Web
+from tests import stacks
+from tests.generate.offices import Caller, OwnSpace, Web
 from tests.people import People
 
 # Secrets that no row, stream or log may ever hold.
@@ -22,15 +21,8 @@ MODEL_KEY = "sk-PlantedModelKeyPlanted"
 @pytest.fixture(scope="package")
 def floor() -> Iterator[Stack]:
     """Database and gateway."""
-    env = {"WRITER_SPACE": "", "SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "http://127.0.0.1:9"}
-    stack = Stack(
-        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=env
-    )
-    try:
-        stack.start()
+    with stacks.quiet_stack(PLATFORM_SANDBOX_URL="http://127.0.0.1:9") as stack:
         yield stack
-    finally:
-        stack.discard()
 
 
 @pytest.fixture(scope="package")

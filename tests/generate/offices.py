@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,9 @@ from typing import Any, NamedTuple
 import requests
 
 from local.stack import Stack
+from local.stack.forking import Forked
 from tests.people import Person
+from tests.programs import fork_space, fork_web
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +109,7 @@ class OwnSpace:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self._port}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     @property
     def lives(self) -> bool:
@@ -120,13 +120,8 @@ class OwnSpace:
         if self.lives:
             return
         self.stop()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.space", "--port", str(self._port)],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert self.process.stdout
-        ready = json.loads(self.process.stdout.readline())["ready"]
-        assert ready.rstrip("/") == self.url
+        self.process, url = fork_space(port=self._port)
+        assert url.rstrip("/") == self.url
 
     def stop(self) -> None:
         """End it at once."""
@@ -161,13 +156,9 @@ class Web:
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.log = Path(stack.info["state"]) / "logs" / f"web-{name}.log"
-        command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "--bind", f"fd://{listening.fileno()}"]  # fmt: skip
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, "backend.wsgi:create()"], cwd=ROOT, env=stack.backend_env() | {"PUBLIC_URL": self.url} | env,
-                pass_fds=[listening.fileno()], stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        listening.close()
+        with listening:
+            env = stack.backend_env() | {"PUBLIC_URL": self.url} | env
+            self._process = fork_web(env, listening, self.log)
         until(self._is_live, f"the web process {name}", 90)
 
     def _is_live(self) -> bool:

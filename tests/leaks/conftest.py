@@ -6,8 +6,6 @@ import base64
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,12 +17,14 @@ import pytest
 from backend.sealing import Sealer
 from local.sandbox.driver import Sandbox
 from local.stack import Stack
+from local.stack.forking import Forked
 from tests.api.conftest import Browser, Space, _is_live
 from tests.leaks.driving import Product
 from tests.leaks.planting import planted
 from tests.models.endpoint import MODEL, Endpoint
 from tests.operations.stand_in import StandIn
 from tests.people import People
+from tests.programs import fork_web
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,10 +91,6 @@ def _apps(sandbox: Sandbox, known: dict[str, str], url: str) -> dict[str, str]:
     return made
 
 
-def _web(env: dict[str, str], listening: socket.socket, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "--bind", f"fd://{listening.fileno()}"]  # fmt: skip
-    with log.open("wb") as file, listening:
-        return subprocess.Popen(
-            [*command, "backend.wsgi:create()"], cwd=ROOT, env=env, pass_fds=[listening.fileno()], stdout=file,
-            stderr=file, start_new_session=True,
-        )  # fmt: skip
+def _web(env: dict[str, str], listening: socket.socket, log: Path) -> Forked:
+    with listening:
+        return fork_web(env, listening, log)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,9 +23,12 @@ from backend.core.streams import Answer, Ending, Event
 from backend.spaces import connect
 from backend.store import Supabase
 from local.stack import Stack
+from local.stack.forking import Forked
 from local.stack.processes import Child
 from tests.mentor.chatting import Chatter
 from tests.people import Person
+from tests.programs import fork_web
+from tests.tls import TLS
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,7 +160,7 @@ class Web:
     stack: Stack
     port: int
     space_url: str
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | None = None
 
     @property
     def url(self) -> str:
@@ -169,12 +171,8 @@ class Web:
         if self.process and self.process.poll() is None:
             return
         env = self.stack.backend_env() | {"MENTOR_SPACE": self.space_url, "PUBLIC_URL": self.url}
-        command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "--bind", f"127.0.0.1:{self.port}"]  # fmt: skip
-        log = (Path(self.stack.info["state"]) / "logs" / "web-mentor.log").open("ab")
-        with log:
-            self.process = subprocess.Popen(
-                [*command, "backend.wsgi:create()"], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+        log = Path(self.stack.info["state"]) / "logs" / "web-mentor.log"
+        self.process = fork_web(env, self.port, log)
         until(self._is_live, "the second web process", SECONDS)
 
     def kill(self) -> None:
@@ -272,12 +270,14 @@ class Obedient:
     @property
     def received(self) -> list[dict[str, Any]]:
         """What reached it, with the headers it came with."""
-        found: list[dict[str, Any]] = httpx.get(f"{self.url}/_received", timeout=30).json()
+        found: list[dict[str, Any]] = httpx.get(
+            f"{self.url}/_received", timeout=30, verify=TLS
+        ).json()
         return found
 
     def forget(self) -> None:
         """Forget that."""
-        httpx.delete(f"{self.url}/_received", timeout=30).raise_for_status()
+        httpx.delete(f"{self.url}/_received", timeout=30, verify=TLS).raise_for_status()
 
 
 @pytest.fixture(scope="package")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from backend.links import UnsubscribeLinks
 from backend.mail import MailServer, Writer
 from backend.store import Supabase
 from local.stack import Stack
+from tests import stacks
 from tests.engine.actors import Row, World
 from tests.notifications.post_office import PostOffice
 
@@ -83,14 +83,8 @@ class Mailroom(World):
 @pytest.fixture(scope="package")
 def floor() -> Iterator[Stack]:
     """Database and gateway."""
-    stack = Stack(
-        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=BARE
-    )
-    try:
-        stack.start()
+    with stacks.quiet_stack() as stack:
         yield stack
-    finally:
-        stack.discard()
 
 
 @pytest.fixture

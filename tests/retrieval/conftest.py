@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from backend.core.indexing import Indexer
 from backend.sources.language import detect_language
 from backend.store import Supabase
 from local.stack import Stack
+from tests import stacks
 from tests.people import People, Person
 
 from .readers import Database, Reader
@@ -25,18 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="package")
 def quiet_stack() -> Iterator[Stack]:
     """Postgres and its gateway."""
-    stack = Stack(
-        ROOT,
-        Path(tempfile.mkdtemp(prefix="lin-")),
-        services=False,
-        forks=True,
-        extra_env={"SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": ""},
-    )
-    try:
-        stack.start()
+    with stacks.quiet_stack() as stack:
         yield stack
-    finally:
-        stack.discard()
 
 
 @pytest.fixture(scope="package")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import psycopg
 import pytest
 
 from local.stack import Stack
+from tests import stacks
 
 from .owners import Database, Owner
 
@@ -20,18 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="package")
 def quiet_stack() -> Iterator[Stack]:
     """Postgres and its gateway."""
-    stack = Stack(
-        ROOT,
-        Path(tempfile.mkdtemp(prefix="lin-")),
-        services=False,
-        forks=True,
-        extra_env={"SUPABASE_URL": "", "PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": ""},
-    )
-    try:
-        stack.start()
+    with stacks.quiet_stack() as stack:
         yield stack
-    finally:
-        stack.discard()
 
 
 @pytest.fixture(scope="package")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from backend.core.reading import SourceFetcher
 from backend.core.records import DueSource
 from backend.outbound import PublicHttp
 from backend.sources import Reader
-from local.stack import Stack
+from tests import stacks
 from tests.engine.actors import Actor, Row, World
 
 # a server whose pages a test fills in
@@ -30,12 +29,8 @@ INTERVAL = 1800
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """Postgres with the migrations and nobody else in it."""
-    stack = Stack(ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, extra_env=BARE)
-    try:
-        stack.start()
+    with stacks.quiet_stack() as stack:
         yield f"{stack.info['database_url']}?sslmode=disable"
-    finally:
-        stack.discard()
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from local.stack.forking import Forked
+from tests.programs import fork_space
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -24,24 +27,14 @@ class LocalSpace:
 
     def __init__(self, port: int = 0, extra_path: str = "", key: str | None = None) -> None:
         # A file: nobody reads along, and a pipe that is full would hold the Space up.
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by stop()
-        command = [sys.executable, "-m", "local.space", "--host", "127.0.0.1", "--port", str(port)]
-        self.process = subprocess.Popen(
-            command + (["--key", key] if key else []),
-            env={**os.environ, "PYTHONPATH": f"{extra_path}{os.pathsep}{REPOSITORY / 'scripts'}"},
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
+        self._errors = tempfile.NamedTemporaryFile("r")  # noqa: SIM115  closed by stop()
+        options = ["--key", key] if key else []
+        self.process: Forked | subprocess.Popen[bytes]
+        self.process, self.url = (
+            _watched(Path(self._errors.name), port, extra_path)
+            if extra_path
+            else fork_space(*options, port=port, log=Path(self._errors.name))
         )
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.kill()
-            raise RuntimeError(
-                f"the Space did not start (exit {self.process.wait()}):\n{self.said()}"
-            )
-        self.ready: dict[str, Any] = json.loads(line)
-        self.url: str = self.ready["ready"]
 
     def control(self, path: str, method: str = "GET", **body: Any) -> tuple[int, Any]:
         """Ask the control path; (status, JSON)."""
@@ -80,6 +73,19 @@ class LocalSpace:
             if self.process.stdout:
                 self.process.stdout.close()
             self._errors.close()
+
+
+def _watched(errors: Path, port: int, path: str) -> tuple[subprocess.Popen[bytes], str]:
+    """The Space of an interpreter of its own, which finds modules at `path` before any other."""
+    with errors.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.space", "--port", str(port)],
+            env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{REPOSITORY / 'scripts'}"},
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdout
+    return process, str(json.loads(process.stdout.readline())["ready"])
 
 
 @pytest.fixture(scope="package")

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
+from tests.tls import TLS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = Path(__file__).parent / "project"
@@ -65,7 +66,9 @@ class Caller:
 def caller(stack: Stack, key: str, token: str | None = None) -> httpx.Client:
     """A client that sends this API key and this access token."""
     headers = {"apikey": key} | ({"Authorization": f"Bearer {token}"} if token else {})
-    return httpx.Client(base_url=stack.info["supabase_url"], headers=headers, timeout=20)
+    return httpx.Client(
+        base_url=stack.info["supabase_url"], headers=headers, timeout=20, verify=TLS
+    )
 
 
 @pytest.fixture
@@ -119,11 +122,11 @@ def mails_to(local_supabase: Stack) -> Callable[[str], list[AuthMail]]:
     mailbox = local_supabase.info["mailbox_url"]
 
     def read(address: str) -> list[AuthMail]:
-        listed = httpx.get(f"{mailbox}/api/v1/messages?limit=500").json()["messages"]
+        listed = httpx.get(f"{mailbox}/api/v1/messages?limit=500", verify=TLS).json()["messages"]
         ids = [mail["ID"] for mail in listed if mail["To"][0]["Address"] == address]
         found = []
         for mail_id in ids:
-            mail = httpx.get(f"{mailbox}/api/v1/message/{mail_id}").json()
+            mail = httpx.get(f"{mailbox}/api/v1/message/{mail_id}", verify=TLS).json()
             code = re.search(r"\b\d{6}\b", mail["Text"])
             link = re.search(r"http\S+", mail["Text"])
             assert code

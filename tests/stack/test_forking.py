@@ -1,17 +1,22 @@
-"""Workers that are forked, as the suite starts most of them, are processes like any other."""
+"""Programs that are forked, as the suite starts most of its own, are processes like any other."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from local.stack import Stack
 from local.stack.forking import Forked, can_fork
+from tests.programs import fork_web
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +38,10 @@ def fork(stack: Stack, log: Path, tmp_path: Path) -> Iterator[Fork]:
     def start(**env: str) -> Forked:
         forked.append(
             Forked(
-                stack.backend_env() | {"SPOOL_DIRECTORY": str(tmp_path / "spool")} | env, ROOT, log
+                ["backend.worker"],
+                env=stack.backend_env() | {"SPOOL_DIRECTORY": str(tmp_path / "spool")} | env,
+                cwd=ROOT,
+                log=log,
             )
         )
         return forked[-1]
@@ -90,5 +98,35 @@ def test_two_live_side_by_side(fork: Fork) -> None:
 
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "COVERAGE_PROCESS_START", "PYTHONMALLOC", "MALLOC_ARENA_MAX"])  # fmt: skip
 def test_what_only_a_new_interpreter_reads_is_left_to_one(name: str) -> None:
-    assert can_fork({"WORKER_THREADS": "3", "PYTHONUNBUFFERED": "1"})
-    assert not can_fork({"WORKER_THREADS": "3", name: "x"})
+    command = [sys.executable, "-m", "backend.worker"]
+    assert can_fork(command, {"WORKER_THREADS": "3", "PYTHONUNBUFFERED": "1"})
+    assert not can_fork(command, {"WORKER_THREADS": "3", name: "x"})
+
+
+@pytest.mark.parametrize("command", [["node", "main.mjs"], [sys.executable, "-c", "pass"], [sys.executable, "-E", "-m", "backend.worker"]])  # fmt: skip
+def test_only_a_module_of_python_is_forked(command: list[str]) -> None:
+    assert not can_fork(command, {})
+
+
+def test_what_it_prints_comes_through_a_pipe_when_it_announces(log: Path) -> None:
+    program = ["local.frontend", "--port", "0", "--stack-json", str(log)]
+    one = Forked(program, env=os.environ, cwd=ROOT, log=log, announces=True)
+    assert one.stdout
+    with one.stdout:
+        url = json.loads(one.stdout.readline())["ready"]
+        assert requests.get(f"{url}/feed.xml", timeout=10).ok
+        one.terminate()
+        assert one.wait(SECONDS) == 0
+        assert one.stdout.read() == b""
+
+
+def test_a_web_server_is_given_the_socket_that_listens(stack: Stack, log: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        web = fork_web(stack.backend_env(), listening, log)
+    live = f"{url}/health/live"
+    assert requests.get(live, timeout=SECONDS).json()
+    web.terminate()
+    assert web.wait(SECONDS) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(live, timeout=SECONDS)

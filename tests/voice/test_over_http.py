@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 import socket
-import subprocess
-import sys
 import uuid
 import wave
 from collections.abc import Callable, Iterator
@@ -23,8 +19,9 @@ from backend.app import create_app
 from backend.services import build
 from backend.settings import load_settings
 from local.stack import Stack
-from tests.api.conftest import ROOT, Browser, Space, problem
+from tests.api.conftest import Browser, Space, problem
 from tests.people import Person
+from tests.programs import fork_space
 from tests.voice.conftest import SECONDS, words
 
 
@@ -239,13 +236,10 @@ def test_a_space_that_takes_its_time_is_waited_for(
 @pytest.fixture
 def mortal() -> Iterator[Space]:
     """A Space in a process of its own, which may end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local.space", "--port", "0"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process, url = fork_space()
     assert process.stdout
     with process.stdout:
-        yield Space(json.loads(process.stdout.readline())["ready"])
+        yield Space(url)
     process.kill()
     process.wait(SECONDS)
 

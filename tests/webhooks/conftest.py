@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 import secrets
 import ssl
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from backend.outbound import PublicHttp
 from backend.sealing import Sealer
 from backend.signing import new_signing_secret, signed_headers
 from backend.store.webhooks import due_delivery
-from local.stack import Stack
+from tests import stacks
 from tests.engine.actors import Actor, Refused, Row, World
 from tests.unit.outbound.conftest import Site
 from tests.unit.outbound.conftest import new_site as new_site
@@ -41,14 +40,8 @@ BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
     """Postgres with the migrations and nobody else in it."""
-    stack = Stack(
-        ROOT, Path(tempfile.mkdtemp(prefix="lin-")), services=False, forks=True, extra_env=BARE
-    )
-    try:
-        stack.start()
+    with stacks.quiet_stack() as stack:
         yield f"{stack.info['database_url']}?sslmode=disable"
-    finally:
-        stack.discard()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 from local.serving import bind_first_free, url_of
 
 from .errors import StackError
-from .forking import can_fork
 from .ports import PORTS, usual_url
 from .processes import Child, Processes, Running, wait_until
 
@@ -22,15 +21,12 @@ GRACE_SECONDS = 10.0
 
 
 class Backend:
-    """Starts and stops web server and workers. Set `env` before the first of them; with `forks` workers are forked."""
+    """Starts and stops web server and workers. Set `env` before the first of them."""
 
-    def __init__(
-        self, processes: Processes, root: Path, *, reload: bool, forks: bool = False
-    ) -> None:
+    def __init__(self, processes: Processes, root: Path, *, reload: bool) -> None:
         self._processes = processes
         self._root = root
         self._reload = reload
-        self._forks = forks
         self._listening: socket.socket | None = None
         self._web: Child | None = None
         self.env: dict[str, str] = {}
@@ -88,9 +84,6 @@ class Backend:
     def start_worker(self, env: Mapping[str, str] | None = None) -> Running:
         """Start one more worker."""
         name = f"worker-{len(self._workers()) + 1}"
-        whole = self.env | dict(env or {})
-        if self._forks and can_fork(whole):
-            return self._processes.start_forked(name, env=whole, cwd=self._root).popen
         return self._start(name, [sys.executable, "-m", "backend.worker"], env).popen
 
     def stop_worker(self, worker: Running) -> None:

@@ -67,6 +67,13 @@ class LocalSupabase:
             legacy_service_role_key=secrets.legacy_key("service_role"),
         )
 
+    def copy(self, state: Path) -> None:
+        """Begin, unless there is a database here already, with what the stopped one below `state` holds."""
+        self.postgres.copy(state)
+        stored, files = state / "supabase", self._files
+        if stored.exists() and not files.exists():
+            shutil.copytree(stored, files)
+
     def push(self, directory: Path) -> None:
         """Migrations and seed, when they changed since they last went to this database. Raises StackError."""
         mark = self.postgres.data / "pushed"

@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol
 
 from . import guard
 from .errors import StackError
-from .forking import Forked
+from .forking import Forked, can_fork
 
 LOG_LINES_SHOWN = 15
 
@@ -110,9 +110,11 @@ def _signal_group(pid: int, number: int) -> None:
 
 
 class Processes:
-    """Starts children, keeps `processes.json` true, and has a guard that stops them should this process be killed."""
+    """Starts children, keeps `processes.json` true, and has a guard that stops them should this process be killed. With
+    `forks` programs in Python are forked (forking.py)."""
 
-    def __init__(self, state: Path, stack_json: Path) -> None:
+    def __init__(self, state: Path, stack_json: Path, *, forks: bool = False) -> None:
+        self._forks = forks
         self.logs = state / "logs"
         self.record = state / "processes.json"
         self.stack_json = stack_json
@@ -155,6 +157,12 @@ class Processes:
         """Start a process in a group of its own. Output goes to logs/<name>.log; with `announces` its standard output
         is also read for the ready line. `user` drops root's rights."""
         log = self.logs / f"{name}.log"
+        if self._forks and can_fork(command, env):
+            program = [str(part) for part in command[2:]]
+            forked = Forked(
+                program, env=env, cwd=cwd, log=log, announces=announces, pass_fds=pass_fds
+            )
+            return self._keep(Child(name, forked, log, stop_signal, forked.stdout))
         with log.open("ab") as stderr:
             popen = subprocess.Popen(
                 [str(part) for part in command],
@@ -168,11 +176,6 @@ class Processes:
                 **rights_of(user),
             )
         return self._keep(Child(name, popen, log, stop_signal, popen.stdout))
-
-    def start_forked(self, name: str, *, env: Mapping[str, str], cwd: Path) -> Child:
-        """Fork a worker; its output goes to logs/<name>.log."""
-        log = self.logs / f"{name}.log"
-        return self._keep(Child(name, Forked(env, cwd, log), log, signal.SIGTERM))
 
     def _keep(self, child: Child) -> Child:
         with self._lock:

@@ -31,10 +31,12 @@ class Secrets:
         return jwt.encode(claims, self.jwt_secret, algorithm="HS256")
 
     @classmethod
-    def of(cls, state: Path) -> Secrets:
-        """The secrets kept in `state`, or new ones, written there for the owner only."""
+    def of(cls, state: Path, copy_of: Path | None = None) -> Secrets:
+        """The secrets kept in `state`, else those in `copy_of`, or new ones; written to `state` for the owner only."""
         file = state / "secrets.json"
         kept = json.loads(file.read_text()) if file.exists() else {}
+        if copy_of and not kept:
+            kept = asdict(cls.of(copy_of))
         # as `openssl rand` would make it for a real deployment: 32 bytes, base64url, no padding
         token_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         made = {
@@ -48,6 +50,6 @@ class Secrets:
         }
         names = [field.name for field in fields(cls)]
         values = cls(**{name: kept.get(name, made[name]) for name in names})
-        if asdict(values) != kept:
+        if asdict(values) != kept or not file.exists():
             write_private(file, json.dumps(asdict(values), indent=1))
         return values

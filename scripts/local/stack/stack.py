@@ -30,8 +30,9 @@ class Stack:
     `root` is the repository, `state` the directory for data, logs, keys and stack.json. `kind` is "local" (no Docker)
     or "supabase" (`supabase start`); a SUPABASE_URL in the environment names a hosted project, which wins. What the
     environment names already (PLATFORM_SANDBOX_URL, WRITER_SPACE, SMTP_URL) is used, not started. `services=False`
-    starts the database and its gateway only. `forks` starts workers quicker (forking.py). `supabase_directory` holds the
-    folder `supabase` with the migrations.
+    starts the database and its gateway only. `forks` starts programs in Python quicker (forking.py). `supabase_directory`
+    holds the folder `supabase` with the migrations. A new local stack may begin as a copy of another's database and keys:
+    `copy_of` is the state directory of one that has stopped.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Stack:
         forks: bool = False,
         extra_env: Mapping[str, str] | None = None,
         supabase_directory: Path | None = None,
+        copy_of: Path | None = None,
     ) -> None:
         if kind not in ("local", "supabase"):
             raise StackError(f'the stack is "local" or "supabase", not "{kind}"')
@@ -55,13 +57,14 @@ class Stack:
         self.kind = kind
         self.info: dict[str, Any] = {}
         self._json = self.state / "stack.json"
-        self.processes = Processes(self.state, self._json)
+        self.processes = Processes(self.state, self._json, forks=forks)
         self._environ = os.environ | dict(extra_env or {})
         self._with = {"web": web and services, "worker": worker and services, "services": services}
         self._supabase_directory = (supabase_directory or root).resolve()
+        self._copy_of = copy_of.resolve() if copy_of else None
         self._lock = StateLock(self.state, self.processes.record)
         self._services = Services(self.processes, self._environ, self.root)
-        self._backend = Backend(self.processes, self.root, reload=reload, forks=forks)
+        self._backend = Backend(self.processes, self.root, reload=reload)
         self._local: LocalSupabase | None = None
 
     def __enter__(self) -> Stack:
@@ -122,7 +125,7 @@ class Stack:
             stop_supabase(self._supabase_directory)
 
     def _start(self) -> None:
-        secrets = Secrets.of(self.state)
+        secrets = Secrets.of(self.state, self._copy_of)
         hosted = hosted_project(self._environ)
         if self._with["web"]:
             self._backend.reserve_port()
@@ -157,6 +160,8 @@ class Stack:
         """The project to work against, with all migrations."""
         if hosted is None and self.kind == "local":
             self._local = LocalSupabase(self.processes, self._environ, self.state, secrets)
+            if self._copy_of:
+                self._local.copy(self._copy_of)
             supabase = self._local.start(self._services.frontend_url, self._services.smtp_url)
             self._local.push(self._supabase_directory)
             return supabase
