@@ -16,6 +16,7 @@ import httpx
 import jwt
 
 from supabase import Client, ClientOptions, create_client
+from tests.tls import TLS
 
 _TOKEN_SECONDS = 3600
 
@@ -80,7 +81,7 @@ class People:
 
     def __init__(self, info: Mapping[str, Any]) -> None:
         self._info = info
-        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._http = httpx.Client(timeout=30, trust_env=False, verify=TLS)
 
     def close(self) -> None:
         """Close the connections of everybody made here."""

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_PAUSE_SECONDS = 0.02
+# Looking costs a request or a query, and many tests wait at once: who has waited for long looks less often.
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.25
+_SHARE_OF_THE_WAIT = 0.1
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
@@ -16,11 +18,13 @@ def until(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
 
     Raises AssertionError after `seconds`, saying what was waited for and what was seen last.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         seen = look()
         if seen:
             return seen
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"waited {seconds:g} s for {what}; seen last: {seen!r}")
-        time.sleep(_PAUSE_SECONDS)
+        pause = max(_SHORTEST_PAUSE_SECONDS, waited * _SHARE_OF_THE_WAIT)
+        time.sleep(min(pause, _LONGEST_PAUSE_SECONDS))

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from backend.core.versions import WARN_DAYS
 from local.stack import Stack
 from tests.deploy.files import DEPLOY, compose
+from tests.tls import TLS
 
 # what Prometheus says itself of each process that it asks
 OF_PROMETHEUS = {"up"}
@@ -24,7 +25,7 @@ OF_PROMETHEUS = {"up"}
 @pytest.fixture(scope="module")
 def exposed(stack: Stack) -> set[str]:
     """Every name that a query may use, from a web process."""
-    answer = httpx.get(f"{stack.info['api_url']}/metrics", trust_env=False, timeout=30)
+    answer = httpx.get(f"{stack.info['api_url']}/metrics", trust_env=False, timeout=30, verify=TLS)
     names: set[str] = set()
     for family in text_string_to_metric_families(answer.text):
         names |= {sample.name for sample in family.samples}

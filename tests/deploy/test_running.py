@@ -17,6 +17,7 @@ from local.stack import Stack
 from tests.deploy.files import LAST_BREATH, compose
 from tests.deploy.image import Image
 from tests.people import Person
+from tests.tls import TLS
 from tests.waiting import until
 
 # a busy machine imports slowly
@@ -77,7 +78,12 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 
 def answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False).status_code == 200
+        return (
+            httpx.get(
+                f"http://127.0.0.1:{port}/health/live", trust_env=False, verify=TLS
+            ).status_code
+            == 200
+        )
     except httpx.HTTPError:
         return False
 

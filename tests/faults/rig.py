@@ -20,6 +20,7 @@ from backend.sealing import Sealer
 from local.sandbox.driver import Caller, Sandbox
 from local.stack import Stack
 from tests.engine.actors import Post, Row, World
+from tests.tls import TLS
 from tests.waiting import until
 
 CREATE = {"host": "api.linkedin.com", "method": "POST", "path": "/rest/posts"}
@@ -165,7 +166,7 @@ class Rig(World):
             path = self.admin.run("select path from media where id = %s", media_id)[0]["path"]
             stored = httpx.post(
                 f"{self.stack.info['supabase_url']}/storage/v1/object/media/{path}", content=file,
-                headers={"apikey": self.stack.info["secret_key"], "Content-Type": row["mime"]}, timeout=60,
+                headers={"apikey": self.stack.info["secret_key"], "Content-Type": row["mime"]}, timeout=60, verify=TLS,
             )  # fmt: skip
             assert stored.is_success, stored.text
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.engine.actors import Post
 from tests.faults.rig import UPLOAD, Rig
+from tests.tls import TLS
 
 ODD_TEXTS = {
     "right to left": "שלום עולם \u202eabc\u202c مرحبا بالعالم",
@@ -52,7 +53,7 @@ def _remove(rig: Rig, post: Post) -> None:
     """Remove its file as somebody with the service key can."""
     before, _, path = _file(rig, post).partition("/media/")
     removed = httpx.request(
-        "DELETE", f"{before}/media", json={"prefixes": [path]}, headers={"apikey": rig.stack.info["secret_key"]}
+        "DELETE", f"{before}/media", json={"prefixes": [path]}, headers={"apikey": rig.stack.info["secret_key"]}, verify=TLS,
     )  # fmt: skip
     assert removed.is_success, removed.text
 
@@ -65,7 +66,10 @@ def test_odd_and_broken_posts_end_truthfully_beside_their_neighbours(rig: Rig) -
     key = {"apikey": rig.stack.info["secret_key"], "Content-Type": "image/png"}
     _remove(rig, gone)
     other = httpx.post(
-        _file(rig, replaced), content=b"\x89PNG other", headers=key | {"x-upsert": "true"}
+        _file(rig, replaced),
+        content=b"\x89PNG other",
+        headers=key | {"x-upsert": "true"},
+        verify=TLS,
     )
     assert other.is_success, other.text
     accounts = [str(rig.target(post.target)["account_id"]) for post in (sealed, absurd)]
@@ -142,7 +146,7 @@ def test_text_that_no_database_can_hold_is_refused_at_once(rig: Rig) -> None:
     post = rig.draft(rig.account())
     answer = httpx.patch(
         f"{rig.stack.info['supabase_url']}/rest/v1/posts?id=eq.{post.id}", content=rb'{"text": "a\u0000b"}',
-        headers={"apikey": rig.stack.info["secret_key"], "Content-Type": "application/json"},
+        headers={"apikey": rig.stack.info["secret_key"], "Content-Type": "application/json"}, verify=TLS,
     )  # fmt: skip
     assert 400 <= answer.status_code < 500, answer.text
     assert rig.post(post)["text"] == "Good morning"

@@ -15,6 +15,7 @@ import pytest
 from local.sandbox.driver import Caller
 from tests.engine.actors import Post, Row
 from tests.faults.rig import SCOPES, Rig
+from tests.tls import TLS
 from tests.waiting import until
 
 TOKEN = {"host": "www.linkedin.com", "method": "POST", "path": "/oauth/v2/accessToken"}
@@ -41,7 +42,7 @@ class Partner:
         """A connected member whose access token is said to end in so many seconds, and its refresh token."""
         sandbox = self.rig.sandbox
         member = sandbox.tell("members")["member"]
-        with httpx.Client(timeout=10) as http:
+        with httpx.Client(timeout=10, verify=TLS) as http:
             allowed = http.post(
                 sandbox.at("https://www.linkedin.com/oauth/v2/authorization"),
                 params={

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from tests.people import Person
+from tests.tls import TLS
 
 SECONDS = 60.0
 
@@ -77,7 +78,7 @@ class Chatter:
     api_url: str
     person: Person
     http: httpx.Client = field(
-        default_factory=lambda: httpx.Client(timeout=SECONDS, trust_env=False)
+        default_factory=lambda: httpx.Client(timeout=SECONDS, trust_env=False, verify=TLS)
     )
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:

@@ -11,6 +11,7 @@ from local.stack import Stack
 from tests.people import Person
 from tests.rls.conftest import database  # noqa: F401 - a fixture
 from tests.rls.rows import make_rows
+from tests.tls import TLS
 from tests.waiting import until
 
 
@@ -23,12 +24,12 @@ def test_what_may_be_live_is_asked_by_mail_in_french(
     mailbox = stack.info["mailbox_url"]
 
     def arrived() -> list[dict[str, Any]]:
-        listed = httpx.get(f"{mailbox}/api/v1/messages?limit=500").json()["messages"]
+        listed = httpx.get(f"{mailbox}/api/v1/messages?limit=500", verify=TLS).json()["messages"]
         return [one for one in listed if one["To"][0]["Address"] == alice.email]
 
     (mail,) = until(arrived, "the mail")
     assert mail["Subject"].startswith("Est-ce en ligne ?")
-    whole = httpx.get(f"{mailbox}/api/v1/message/{mail['ID']}").json()
+    whole = httpx.get(f"{mailbox}/api/v1/message/{mail['ID']}", verify=TLS).json()
     assert "« Renvoyer »" in whole["Text"]
     assert "« C’est en ligne »" in whole["HTML"]
     (told,) = until(

@@ -19,6 +19,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.operations.stand_in import StandIn
+from tests.tls import TLS
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +39,11 @@ class Watched:
     def get(self, path: str, **headers: str) -> httpx.Response:
         """On a connection of its own, so that either process may take it."""
         return httpx.get(
-            f"{self.url}{path}", headers=headers, trust_env=False, timeout=START_SECONDS
+            f"{self.url}{path}",
+            headers=headers,
+            trust_env=False,
+            timeout=START_SECONDS,
+            verify=TLS,
         )
 
     def event(self, process: str, words: str) -> dict[str, Any]:

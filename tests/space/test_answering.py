@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.space.answering import Passage, answer
@@ -126,7 +126,6 @@ def test_every_answer_says_who_quotes():
 TEXT = st.text(max_size=300)
 
 
-@settings(max_examples=100, deadline=None)
 @given(TEXT, st.lists(st.tuples(TEXT, TEXT), max_size=4), st.sampled_from([None, "fr", "x"]))
 def test_it_only_ever_quotes_what_it_was_given(question, given_passages, language):
     passages = [Passage(at, *one) for at, one in enumerate(given_passages, start=1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.space.card import SIZE, render_card
@@ -25,7 +25,6 @@ def drafted(article: Article = LYON, **wanted: object) -> str:
     return draft(article, **{**usual, **wanted})
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     title=st.text(max_size=300),
     text=st.text(max_size=1500),

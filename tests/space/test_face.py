@@ -13,6 +13,7 @@ import pytest
 
 from local.space.face.app import build_face
 from local.space.orders import Desk
+from tests.tls import TLS
 
 MODEL = "lin-stand-in"
 ARTICLE = (
@@ -25,7 +26,7 @@ PASSAGES = "[3] Bridges\nThe work on the bridges cost thirty million euros.\n\n[
 
 @pytest.fixture
 def face(space) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{space.url}/v1", timeout=60) as client:
+    with httpx.Client(base_url=f"{space.url}/v1", timeout=60, verify=TLS) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from local.stack import Stack
 from supabase import ClientOptions, create_client
+from tests.tls import TLS
 
 from .conftest import AuthMail, Caller, caller
 
@@ -89,7 +90,7 @@ def test_the_older_kind_of_keys_works_too(local_supabase: Stack) -> None:
 
 def test_without_a_key_there_is_no_way_in(local_supabase: Stack) -> None:
     url = local_supabase.info["supabase_url"]
-    assert httpx.get(f"{url}/rest/v1/notes").status_code == 401
+    assert httpx.get(f"{url}/rest/v1/notes", verify=TLS).status_code == 401
 
 
 def test_sign_up_sends_a_link_to_the_frontend_that_confirms_the_address(

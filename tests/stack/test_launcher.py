@@ -24,6 +24,7 @@ import pytest
 from local.stack import Stack, StackError
 from local.stack.guard import is_running, read_record
 from local.stack.ports import PORTS
+from tests.tls import TLS
 
 from .conftest import BARE, PROJECT, ROOT
 
@@ -107,7 +108,7 @@ def test_a_signal_stops_everything(launch: Launch, number: signal.Signals) -> No
     launcher.read_until("Ctrl-C stops everything")
     children = launcher.children()
     assert {entry["name"] for entry in children} >= {"postgres", "gateway", "mailbox", "frontend"}
-    assert httpx.get(launcher.info["mailbox_url"]).status_code == 200
+    assert httpx.get(launcher.info["mailbox_url"], verify=TLS).status_code == 200
     launcher.process.send_signal(number)
     assert launcher.end() == 0
     assert launcher.said.rstrip().endswith("stopped")
@@ -141,7 +142,7 @@ def test_a_second_launcher_in_the_same_directory_says_so(launch: Launch) -> None
     assert (
         f"a stack is running in {first.state} already (process {first.process.pid})" in second.said
     )
-    assert httpx.get(first.info["mailbox_url"]).status_code == 200
+    assert httpx.get(first.info["mailbox_url"], verify=TLS).status_code == 200
 
 
 @pytest.mark.slow
@@ -154,11 +155,12 @@ def test_two_directories_make_two_stacks(launch: Launch, state: Path) -> None:
     foreign = httpx.get(
         f"{second.info['supabase_url']}/rest/v1/platforms",
         headers={"apikey": first.info["secret_key"]},
+        verify=TLS,
     )
     assert foreign.status_code == 401
     first.process.terminate()
     assert first.end() == 0
-    assert httpx.get(second.info["mailbox_url"]).status_code == 200
+    assert httpx.get(second.info["mailbox_url"], verify=TLS).status_code == 200
 
 
 def test_a_killed_launcher_leaves_nothing_behind(launch: Launch) -> None:
@@ -263,13 +265,13 @@ def test_postgres_and_gateway_come_back_where_they_were(state: Path) -> None:
         headers = {"apikey": stack.info["secret_key"]}
         stack.restart_postgres()
         deadline = time.monotonic() + 5
-        while httpx.get(url, headers=headers).status_code != 200:
+        while httpx.get(url, headers=headers, verify=TLS).status_code != 200:
             assert time.monotonic() < deadline
         stack.stop_gateway()
         with pytest.raises(httpx.ConnectError):
-            httpx.get(url, headers=headers)
+            httpx.get(url, headers=headers, verify=TLS)
         stack.start_gateway()
-        assert httpx.get(url, headers=headers).status_code == 200
+        assert httpx.get(url, headers=headers, verify=TLS).status_code == 200
     finally:
         stack.discard()
 
@@ -299,7 +301,7 @@ class Crowd:
             caller.join()
 
     def _ask(self, role: str, key: str) -> None:
-        with httpx.Client(headers={"apikey": key}, timeout=5) as http:
+        with httpx.Client(headers={"apikey": key}, timeout=5, verify=TLS) as http:
             while not self._over.is_set():
                 try:
                     answer = http.post(self._url, json={})

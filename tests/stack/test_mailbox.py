@@ -11,12 +11,13 @@ import httpx
 import pytest
 
 from local.stack import Stack
+from tests.tls import TLS
 
 
 @pytest.fixture
 def mailbox(local_supabase: Stack) -> Iterator[httpx.Client]:
     """The mailbox's HTTP side."""
-    with httpx.Client(base_url=local_supabase.info["mailbox_url"]) as client:
+    with httpx.Client(base_url=local_supabase.info["mailbox_url"], verify=TLS) as client:
         yield client
 
 

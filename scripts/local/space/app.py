@@ -15,10 +15,8 @@ from .orders import Desk
 
 _SYSTEM_FONTS = ["system-ui", "sans-serif"]
 _SYSTEM_MONO_FONTS = ["ui-monospace", "monospace"]
-_LOOK_SECONDS = 0.01
-
-
-LOOK_SECONDS = 0.01
+_LOOK_SECONDS = 0.03
+_PROGRESS_SECONDS = 1.0
 
 
 def build_app(key: str | None = None) -> Door:
@@ -55,6 +53,8 @@ def _blocks(desk: Desk) -> gr.Blocks:
         add_speak(desk)
         add_embed(desk)
     page: gr.Blocks = blocks.queue(max_size=200)
-    # Gradio looks for new calls a thousand times a second, which costs an idle Space a tenth of a core.
-    page._queue.sleep_when_free = _LOOK_SECONDS  # noqa: SLF001 - there is no setting for it
+    # Gradio looks for new calls a thousand times a second, which costs an idle Space a tenth of a core, and for progress bars
+    # ten times, of which there is none here. There are no settings for it.
+    page._queue.sleep_when_free = _LOOK_SECONDS  # noqa: SLF001
+    page._queue.progress_update_sleep_when_free = _PROGRESS_SECONDS  # noqa: SLF001
     return page

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 from PIL.PngImagePlugin import PngInfo
@@ -388,7 +388,6 @@ limits_given = st.builds(
 )
 
 
-@settings(max_examples=150)
 @given(
     mime=st.sampled_from([JPEG, PNG, GIF, WEBP]),
     size=st.tuples(sides, sides),

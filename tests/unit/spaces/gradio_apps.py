@@ -156,10 +156,12 @@ def picture() -> Image.Image:
 def build_apps(control: Control) -> FastAPI:
     """One server with an app per path."""
     server = FastAPI()
+    attention = _Attention()
 
     @server.middleware("http")
     async def watch(request: Request, call_next: Any) -> Response:
         control.headers.append({"path": request.url.path, **dict(request.headers)})
+        attention.turn_to(request.url.path.split("/")[1])
         if control.deaf and request.url.path.endswith(("/cancel", "/reset")):
             return Response("{}", media_type="application/json")
         answer: Response = await call_next(request)
@@ -173,17 +175,31 @@ def build_apps(control: Control) -> FastAPI:
         "acting": acting(control),
         "one": one_at_a_time(control),
     }
-    for name, blocks in apps.items():
-        _rest(blocks)
-        server = gr.mount_gradio_app(server, blocks, path=f"/{name}", ssr_mode=False)
     # Hugging Face serves each Space at the root of a host of its own.
-    return gr.mount_gradio_app(server, _rest(acting(control)), path="/", ssr_mode=False)
+    for name, blocks in (apps | {"": acting(control)}).items():
+        attention.add(name, blocks)
+        server = gr.mount_gradio_app(server, blocks, path=f"/{name}", ssr_mode=False)
+    return server
 
 
-def _rest(blocks: gr.Blocks) -> gr.Blocks:
-    """Each app looks for new calls a thousand times a second, which for all of them is most of a core: twenty will do."""
-    blocks._queue.sleep_when_free = 0.05
-    return blocks
+class _Attention:
+    """Each app looks for new calls a thousand times a second, and for progress ten times, which for all of them is most of a
+    core. The one that was asked last does that; the others look now and then."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, gr.Blocks] = {}
+        self._awake = ""
+
+    def add(self, name: str, blocks: gr.Blocks) -> None:
+        self._apps[name] = blocks
+        blocks._queue.sleep_when_free, blocks._queue.progress_update_sleep_when_free = 0.2, 1.0
+
+    def turn_to(self, name: str) -> None:
+        name = name if name in self._apps else ""
+        if name != self._awake:
+            self._apps[self._awake]._queue.sleep_when_free = 0.2
+            self._awake = name
+        self._apps[name]._queue.sleep_when_free = 0.01
 
 
 def shapes(control: Control) -> dict[str, gr.Blocks]:

@@ -10,14 +10,15 @@ import pytest
 
 from backend.core.errors import SpaceAnswerUnusable, SpaceFailed, SpaceUnavailable
 from backend.spaces import connect
+from tests.tls import TLS
 
 
 @pytest.fixture
 def told(apps, plain_server):
     """Starts a server that has the signature of a real app and tells about each job what it is given."""
     app = f"{apps.url()}/text"
-    config = httpx.get(f"{app}/config").json()
-    info = httpx.get(f"{app}/gradio_api/info").content
+    config = httpx.get(f"{app}/config", verify=TLS).json()
+    info = httpx.get(f"{app}/gradio_api/info", verify=TLS).content
 
     def start(*messages: object, protocol: str = "sse_v3", joined: int = 200):
         stream = b"".join(m if isinstance(m, bytes) else sse(m) for m in messages)
