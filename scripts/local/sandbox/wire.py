@@ -66,10 +66,11 @@ class Wire:
             while True:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
                 ready = dict(poll.poll(None if left is None else left * 1000))
+                # First, for who is woken just after the client left has nobody to answer either.
+                if self._connection.fileno() in ready and self._client_is_gone():
+                    return True
                 if not ready or ours.fileno() in ready:
                     return False
-                if self._client_is_gone():
-                    return True
                 # It sent its next request early; that is read later, so stop looking at it.
                 poll.unregister(self._connection)
 
