@@ -8,9 +8,8 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.paths import ROOT
 from local.stack.forking import Forked
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def fork_web(env: Mapping[str, str], bound: socket.socket | int, log: Path) -> Forked:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from local.paths import ROOT
 from local.stack import Stack
 
-ROOT = Path(__file__).resolve().parents[1]
 # in the environment, where the processes of a run find it
 _MODEL = "LIN_TEST_MODEL"
 # nothing of the product, and nothing that the machine's environment names

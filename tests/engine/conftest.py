@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests import stacks
 from tests.engine.actors import Actor, World
-
-ROOT = Path(__file__).resolve().parents[2]
-# nothing of the product is needed here, and nothing that the machine's environment names
-BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 
 
 @pytest.fixture(scope="package")

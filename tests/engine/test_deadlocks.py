@@ -46,10 +46,10 @@ class Crowd:
                 what = f"refused {error.status}"
             except psycopg.Error as error:
                 what = str(error.sqlstate)
-                ours = what == "40P01" and (
+                taken_back = what == "40P01" and (
                     step == self.own or "while locking updated version" in str(error)
                 )
-                if what not in EXPECTED and not ours:
+                if what not in EXPECTED and not taken_back:
                     with self.lock:
                         self.surprises.append(f"{what}: {error}")
             with self.lock:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from local.paths import ROOT
 from local.stack import Stack
 from tests.engine.actors import Post
 from tests.faults.rig import Rig
 from tests.people import People, Person
-from tests.stacks import ROOT
 from tests.waiting import until
 
 SECONDS = 60

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from local.paths import ROOT
 from tests.faults.rig import UPLOAD, Rig
-from tests.stacks import ROOT
 from tests.waiting import until
 
 # The first migration that the release before did not know. A release moves this on.

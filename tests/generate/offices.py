@@ -19,7 +19,6 @@ from tests.people import Person
 from tests.programs import fork_space, fork_web
 from tests.waiting import until
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 90
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,6 @@ from tests import stacks
 from tests.engine.actors import Row, World
 from tests.notifications.post_office import PostOffice
 
-ROOT = Path(__file__).resolve().parents[2]
-BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 API, FRONTEND, SENDER = "https://api.example.org", "https://app.example.org", "Lin <lin@example.org>"  # fmt: skip
 KEY = b"k" * 32
 

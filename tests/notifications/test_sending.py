@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 
 from backend.core.mailing import Mailer
+from local.paths import ROOT
 from local.stack import Stack
 from tests.engine.actors import Row
-from tests.notifications.conftest import API, FRONTEND, ROOT, SENDER, Mailroom
+from tests.notifications.conftest import API, FRONTEND, SENDER, Mailroom
 from tests.notifications.post_office import SECONDS, PostOffice
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,6 @@ from tests.engine.actors import Actor, Row, World
 from tests.unit.outbound.conftest import Site
 from tests.unit.outbound.conftest import new_site as new_site
 
-ROOT = Path(__file__).resolve().parents[2]
-BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 INTERVAL = 1800
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -33,8 +32,6 @@ from tests.unit.outbound.conftest import new_site as new_site
 
 # reading the certificates takes a while, and nothing here is encrypted
 TLS = ssl.create_default_context()
-ROOT = Path(__file__).resolve().parents[2]
-BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 
 
 @pytest.fixture(scope="session")

@@ -35,8 +35,7 @@ class Secrets:
         """The secrets kept in `state`, else those in `copy_of`, or new ones; written to `state` for the owner only."""
         file = state / "secrets.json"
         kept = json.loads(file.read_text()) if file.exists() else {}
-        if copy_of and not kept:
-            kept = asdict(cls.of(copy_of))
+        known = kept or (asdict(cls.of(copy_of)) if copy_of else {})
         # as `openssl rand` would make it for a real deployment: 32 bytes, base64url, no padding
         token_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         made = {
@@ -49,7 +48,7 @@ class Secrets:
             "apps_seed": secrets.token_hex(16),
         }
         names = [field.name for field in fields(cls)]
-        values = cls(**{name: kept.get(name, made[name]) for name in names})
-        if asdict(values) != kept or not file.exists():
+        values = cls(**{name: known.get(name, made[name]) for name in names})
+        if asdict(values) != kept:
             write_private(file, json.dumps(asdict(values), indent=1))
         return values
