@@ -8,6 +8,7 @@ environment and descriptors, which ends by itself or is killed.
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
 import runpy
@@ -155,6 +156,7 @@ def _found_by_the_server() -> Iterator[None]:
 def _become(
     program: list[str], env: dict[str, str], cwd: str, log: str, begun: Connection, announces: bool, descriptors: list[_Descriptor],
 ) -> None:  # fmt: skip
+    gc.freeze()  # what is loaded stays: looking through it for garbage would copy its pages to this process
     os.setsid()
     os.chdir(cwd)
     begun.send("begun")
