@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from gradio.routes import App
 from PIL import Image
 
 from tests.unit.spaces.embedding_apps import embedding_apps
@@ -167,16 +169,20 @@ def build_apps(control: Control) -> FastAPI:
         answer: Response = await call_next(request)
         return answer
 
-    apps = {
-        **shapes(control),
-        **mentor_apps(control),
-        **voice_apps(control.received, control.folder),
-        **embedding_apps(control.received),
-        "acting": acting(control),
-        "one": one_at_a_time(control),
-    }
-    # Hugging Face serves each Space at the root of a host of its own.
-    for name, blocks in (apps | {"": acting(control)}).items():
+    # Gradio makes each app a server while it is put together, twice, and mounting makes it the one it has in the end: two
+    # thirds of the time that all of them take.
+    with mock.patch.object(App, "create_app", return_value=FastAPI()):
+        apps = {
+            **shapes(control),
+            **mentor_apps(control),
+            **voice_apps(control.received, control.folder),
+            **embedding_apps(control.received),
+            "acting": acting(control),
+            "one": one_at_a_time(control),
+            # Hugging Face serves each Space at the root of a host of its own.
+            "": acting(control),
+        }
+    for name, blocks in apps.items():
         attention.add(name, blocks)
         server = gr.mount_gradio_app(server, blocks, path=f"/{name}", ssr_mode=False)
     return server
