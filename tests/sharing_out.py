@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-# What takes longest begins first, so that the processes of a run end at about the same time.
+# What needs no stack begins in two of the three processes, while the third makes the model of all others.
+AT_ONCE = ("faults/test_changes_of_mind.py", "unit/spaces", "contracts/test_every_platform.py")
+# Then what takes longest, so that all end at about the same time.
 LONGEST_FIRST = (
-    "faults", "openapi", ".", "promises", "mentor", "generate", "unit/spaces", "engine", "stack", "space", "retrieval", "slots", "models",
+    "faults", "openapi", ".", "promises", "mentor", "generate", "engine", "stack", "space", "retrieval", "slots", "models",
     "voice", "account", "api", "contracts",
 )  # fmt: skip
 WHOLE = (
@@ -25,9 +27,11 @@ def part_of(nodeid: str) -> str:
 
 
 def turn_of(nodeid: str) -> int:
-    """When it begins: the longest folders come first, all others last."""
-    folder = str(PurePosixPath(nodeid.partition("::")[0]).parent).removeprefix("tests/")
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+    """When it begins: all that is not named above comes last."""
+    turns = (*AT_ONCE, *LONGEST_FIRST)
+    file = PurePosixPath(nodeid.partition("::")[0].removeprefix("tests/"))
+    named = (turn for turn, part in enumerate(turns) if part in (str(file), str(file.parent)))
+    return next(named, len(turns))
 
 
 def folders_for(process: str, of: int) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from local.demo.job import STEPS, MainJob
 from local.demo.platforms import FivePlatforms
 from local.stack import Stack
@@ -20,6 +22,7 @@ def test_the_main_job_comes_to_its_end(stack: Stack) -> None:
     job.visitor.browser.close()
 
 
+@pytest.mark.slow  # each step of it has tests of its own
 def test_one_post_goes_to_five_platforms_and_a_refusal_holds_nobody_back(stack: Stack) -> None:
     told: list[tuple[int, str, list[str]]] = []
     job = FivePlatforms(

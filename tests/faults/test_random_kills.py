@@ -80,7 +80,7 @@ class Chaos:
         until(passed, "a second to pass", seconds + 60)
 
 
-@pytest.mark.slow  # its short form is test_sixty_posts_survive_the_kill_of_one_of_their_workers
+@pytest.mark.slow  # its short form is test_many_posts_survive_the_kill_of_one_of_their_workers
 @pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("seed", [1])
 def test_two_hundred_due_posts_survive_a_random_kill_every_second(rig: Rig, seed: int) -> None:

@@ -8,8 +8,6 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from local.paths import ROOT
 from local.stack import Stack
+from local.stack.forking import Forked
 from tests.engine.actors import Post
 from tests.faults.rig import Rig
 from tests.people import People, Person
+from tests.programs import fork_web
 from tests.waiting import until
 
 SECONDS = 60
@@ -36,17 +35,13 @@ class Web:
         self._stack = stack
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "--bind", f"127.0.0.1:{self.port}"]  # fmt: skip
         log = Path(self._stack.info["state"]) / "logs" / f"web-{self.port}.log"
-        with log.open("ab") as lines:
-            self._process = subprocess.Popen(
-                [*command, "backend.wsgi:create()"], cwd=ROOT, stdout=lines, stderr=lines, start_new_session=True,
-                env=self._stack.backend_env() | {"PUBLIC_URL": f"http://127.0.0.1:{self.port}"},
-            )  # fmt: skip
+        env = self._stack.backend_env() | {"PUBLIC_URL": f"http://127.0.0.1:{self.port}"}
+        self._process = fork_web(env, self.port, log)
         until(self._is_live, "the web process", 90)
 
     def _is_live(self) -> bool:

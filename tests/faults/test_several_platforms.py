@@ -173,7 +173,7 @@ def trouble(kind: str) -> Iterator[ToyServer | Hole]:
     [
         "refuses connections",
         pytest.param("swallows connections", marks=pytest.mark.slow),
-        "answers 500",
+        pytest.param("answers 500", marks=pytest.mark.slow),
         pytest.param("does not answer", marks=pytest.mark.slow),
     ],
 )

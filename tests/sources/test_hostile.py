@@ -50,6 +50,12 @@ def test_a_feed_cannot_keep_its_reader_busy(name: str) -> None:
     in_time("read_feed", "application/rss+xml", FEEDS[name])
 
 
-@pytest.mark.parametrize("name", PAGES)
+# as many headings: it is the number of elements that the reader bounds
+ALIKE = ("half a million line breaks", "two hundred thousand paragraphs")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow if one in ALIKE else ()) for one in PAGES]
+)
 def test_a_page_cannot_keep_its_reader_busy(name: str) -> None:
     in_time("read_page", "text/html", PAGES[name])

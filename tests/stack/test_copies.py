@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from local.stack import Stack
 from tests.stacks import BARE, new_stack
@@ -19,6 +20,7 @@ def people_of(stack: Stack) -> list[str]:
         return [email for (email,) in connection.execute("select email from auth.users")]
 
 
+@pytest.mark.slow  # every other stack of a run is such a copy
 def test_a_copy_begins_with_what_the_other_held_and_leaves_it_alone(state: Path) -> None:
     with new_stack(services=False, extra_env=BARE) as model:
         kept, key = model.state, model.info["secret_key"]

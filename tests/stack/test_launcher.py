@@ -24,6 +24,7 @@ import pytest
 from local.stack import Stack, StackError
 from local.stack.guard import is_running, read_record
 from local.stack.ports import PORTS
+from local.stack.processes import Processes
 from tests.tls import TLS
 
 from .conftest import BARE, PROJECT, ROOT
@@ -103,9 +104,12 @@ def wait_gone(entries: list[dict[str, object]]) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
-def test_a_signal_stops_everything(launch: Launch, number: signal.Signals) -> None:
+def test_a_stack_tells_where_it_is_and_a_signal_stops_everything(
+    launch: Launch, number: signal.Signals
+) -> None:
     launcher = launch()
     launcher.read_until("Ctrl-C stops everything")
+    _is_complete_and_private(launcher)
     children = launcher.children()
     assert {entry["name"] for entry in children} >= {"postgres", "gateway", "mailbox", "frontend"}
     assert httpx.get(launcher.info["mailbox_url"], verify=TLS).status_code == 200
@@ -116,9 +120,7 @@ def test_a_signal_stops_everything(launch: Launch, number: signal.Signals) -> No
     assert not (launcher.state / "stack.json").exists()
 
 
-def test_stack_json_is_complete_and_private(launch: Launch) -> None:
-    launcher = launch()
-    launcher.read_until("Ctrl-C stops everything")
+def _is_complete_and_private(launcher: Launcher) -> None:
     file = launcher.state / "stack.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     promised = {
@@ -199,9 +201,10 @@ def test_what_a_killed_launcher_and_guard_left_is_stopped_by_the_next_start(
 def test_a_recycled_pid_is_not_an_orphan(state: Path) -> None:
     mine = {"name": "me", "pid": os.getpid(), "started": "1", "signal": int(signal.SIGTERM)}
     state.joinpath("processes.json").write_text(json.dumps([mine, mine]))
-    with Stack(ROOT, state, services=False, extra_env=BARE, supabase_directory=PROJECT) as stack:
-        assert stack.info["supabase_url"]
-    stack.discard()
+    processes = Processes(state, state / "stack.json")
+    processes.open()
+    assert read_record(processes.record)[0]["pid"] == os.getpid()
+    processes.close()
 
 
 def test_a_migration_that_fails_is_shown_and_leaves_nothing_running(state: Path) -> None:
