@@ -1,6 +1,7 @@
 // The Postgres connection under lite, with the bridges that make values and errors look as PostgREST sends them.
 import fs from "node:fs/promises";
 import path from "node:path";
+import { sql as query } from "kysely";
 import postgres from "postgres";
 import { createPostgresConnection } from "@supabase/lite/postgres";
 import { settings } from "./settings.mjs";
@@ -90,6 +91,35 @@ function postgrestError(error) {
   });
 }
 
+// B settings of a request: lite makes them one by one, eleven of the fifteen statements of a call; PostgREST makes them at once.
+const settingsAtOnce = {
+  async applyJwtSessionContext(transaction, { auth, storage }) {
+    const role = auth?.role || "anon";
+    const made = {
+      role,
+      "request.jwt.claim.sub": String(auth?.uid ?? ""),
+      "request.jwt.claim.role": role,
+      "storage.operation": String(storage?.operation ?? ""),
+    };
+    if (auth?.jwt && typeof auth.jwt === "object") made["request.jwt.claims"] = JSON.stringify(auth.jwt);
+    await setLocally(transaction, made);
+  },
+  async applyRpcRequestGucs(transaction, { method, path: asked, requestHeaders }) {
+    await setLocally(transaction, {
+      "response.status": "",
+      "response.headers": "",
+      "request.method": method,
+      "request.path": asked,
+      "request.headers": JSON.stringify(requestHeaders ?? {}),
+    });
+  },
+};
+
+function setLocally(transaction, made) {
+  const calls = Object.entries(made).map(([name, value]) => query`set_config(${name}, ${value}, true)`);
+  return query`select ${query.join(calls)}`.execute(transaction);
+}
+
 /** Lite's connection. Its `driver` is the postgres.js client, which the other modules use as `sql`. */
 export async function connect() {
   const connection = createPostgresConnection({
@@ -107,7 +137,7 @@ export async function connect() {
   // for good, or it grants every table to anon and authenticated, which undoes column grants.
   connection.rlsState = "active";
   connection.normalizeDbError = postgrestError;
-  return connection;
+  return Object.assign(connection, settingsAtOnce);
 }
 
 /** The definitions hosted Supabase has and lite has not; then follow DDL as PostgREST does. */
