@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
-import requests
 from PIL import Image
 
 from backend.core.errors import LeaseLost
@@ -43,9 +42,6 @@ from local.sandbox.server import SandboxServer
 from tests.contracts.shelf import shelf
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-# looking for a proxy, of which there is none, takes as long as the answer
-_BROWSER = requests.Session()
-_BROWSER.trust_env = False
 
 
 class Kept:
@@ -109,12 +105,12 @@ class App:
         url = self.platform.authorization_url(
             state=state, redirect_uri=self.redirect_uri, verifier=verifier
         )
-        page = _BROWSER.get(url, timeout=10)
+        page = self.sandbox.http.get(url, timeout=10)
         assert page.status_code == 200, page.text
         assert "<form" in page.text
         action = re.search(r'<form[^>]*\baction="([^"]+)"', page.text)
         target = urljoin(page.url, action[1]) if action else page.url
-        back = _BROWSER.post(
+        back = self.sandbox.http.post(
             target, {"member": member, "decision": decision}, timeout=10, allow_redirects=False
         )
         address = urlsplit(back.headers["Location"])

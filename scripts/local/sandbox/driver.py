@@ -7,6 +7,7 @@ exactly what it is told, right or wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -21,9 +22,11 @@ class Sandbox:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._http = requests.Session()
+        #: For raw calls as well; it keeps connections, but no cookies.
+        self.http = requests.Session()
+        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # no proxy leads to it, and looking for one costs as much as the answer
-        self._http.trust_env = False
+        self.http.trust_env = False
 
     def at(self, address: str) -> str:
         """Where the real ``address`` (``https://host/path``) is in the sandbox."""
@@ -33,14 +36,14 @@ class Sandbox:
 
     def tell(self, path: str, /, **fields: Any) -> Any:
         """POST to the control path; returns its JSON. Raises on an error answer."""
-        answer = self._http.post(f"{self.url}/_control/{path}", json=fields, timeout=_SECONDS)
+        answer = self.http.post(f"{self.url}/_control/{path}", json=fields, timeout=_SECONDS)
         if not answer.ok:
             raise ValueError(f"{path}: {answer.text}")
         return answer.json()
 
     def ask(self, path: str, /, **query: Any) -> Any:
         """GET from the control path."""
-        answer = self._http.get(f"{self.url}/_control/{path}", params=query, timeout=_SECONDS)
+        answer = self.http.get(f"{self.url}/_control/{path}", params=query, timeout=_SECONDS)
         answer.raise_for_status()
         return answer.json()
 
@@ -94,7 +97,7 @@ class Caller:
         address = f"{self.sandbox.url}/api.linkedin.com{path}"
         sent = self.headers() if headers is None else headers
         more.setdefault("timeout", _SECONDS)
-        return requests.request(method, address, headers=sent, **more)  # noqa: S113 - set above
+        return self.sandbox.http.request(method, address, headers=sent, **more)
 
     def body(self, commentary: str = "Good morning", **changed: Any) -> dict[str, Any]:
         """A correct body of ``POST /rest/posts``, other as told; None leaves a field out."""
@@ -128,7 +131,7 @@ class Caller:
         """PUT bytes to an upload URL as LinkedIn gave it."""
         headers = {"Authorization": f"Bearer {self.token}"} if token else {}
         at = self.sandbox.at(address)
-        return requests.put(at, data, headers=headers, timeout=_SECONDS)
+        return self.sandbox.http.put(at, data, headers=headers, timeout=_SECONDS)
 
     def upload(self, kind: str, data: bytes) -> str:
         """An uploaded image or document; returns its URN."""

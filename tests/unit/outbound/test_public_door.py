@@ -449,19 +449,19 @@ def test_a_fifty_megabyte_feed_without_a_length_is_cut_at_the_limit(
 def _gzip_bomb() -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = b"\0" * MEGABYTE
-    return b"".join(packer.compress(zeros) for _ in range(200)) + packer.flush()
+    return b"".join(packer.compress(zeros) for _ in range(50)) + packer.flush()
 
 
 def _deflate_bomb() -> bytes:
     packer = zlib.compressobj(9)
     zeros = b"\0" * MEGABYTE
-    return b"".join(packer.compress(zeros) for _ in range(200)) + packer.flush()
+    return b"".join(packer.compress(zeros) for _ in range(50)) + packer.flush()
 
 
 def _brotli_bomb() -> bytes:
     packer = brotli.Compressor(quality=3)
     zeros = b"\0" * MEGABYTE
-    return b"".join(packer.process(zeros) for _ in range(200)) + packer.finish()
+    return b"".join(packer.process(zeros) for _ in range(50)) + packer.finish()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class GraphCaller:
         middle = f"/{version}" if version else ""
         address = self.sandbox.at(f"https://{host or self.host}{middle}/{path}")
         more.setdefault("timeout", _SECONDS)
-        return requests.request(method, address, headers=headers, **more)  # noqa: S113 - set above
+        return self.sandbox.http.request(method, address, headers=headers, **more)
 
     def get(self, path: str, **params: Any) -> requests.Response:
         """A read."""
@@ -78,7 +78,9 @@ class GraphCaller:
     def put_bytes(self, address: str, data: bytes, **headers: str) -> requests.Response:
         """Bytes to an upload host; ``headers`` as named there, such as ``file_size``."""
         sent = {"Authorization": f"OAuth {self.token}"} | headers
-        return requests.post(self.sandbox.at(address), data, headers=sent, timeout=_SECONDS)
+        return self.sandbox.http.post(
+            self.sandbox.at(address), data, headers=sent, timeout=_SECONDS
+        )
 
 
 @dataclass
@@ -118,7 +120,7 @@ class GraphApp:
     def ask(self, **changed: str) -> requests.Response:
         """The consent page."""
         address = self.sandbox.at(self.dialog)
-        return requests.get(
+        return self.sandbox.http.get(
             address, params=self.question(**changed), timeout=_SECONDS, allow_redirects=False
         )
 
@@ -126,7 +128,7 @@ class GraphApp:
         self, decision: str = "allow", form: dict[str, Any] | None = None, **changed: str
     ) -> requests.Response:
         """Post the form; without a member in ``form`` somebody new signs in."""
-        return requests.post(
+        return self.sandbox.http.post(
             self.sandbox.at(self.dialog),
             params=self.question(**changed),
             data={"member": "new", "decision": decision} | (form or {}),

@@ -46,7 +46,7 @@ class TikToker:
         headers = {"Authorization": f"Bearer {self.token}"} | more.pop("headers", {})
         address = self.sandbox.at(f"{API}/v2/{path}")
         more.setdefault("timeout", _SECONDS)
-        return requests.request(method, address, headers=headers, **more)  # noqa: S113 - set above
+        return self.sandbox.http.request(method, address, headers=headers, **more)
 
     def creator_info(self) -> requests.Response:
         """What has to be asked before each direct post."""
@@ -91,7 +91,7 @@ class TikToker:
         }
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         kept = {name: value for name, value in sent.items() if value is not None}
-        return requests.put(self.sandbox.at(address), data, headers=kept, timeout=_SECONDS)
+        return self.sandbox.http.put(self.sandbox.at(address), data, headers=kept, timeout=_SECONDS)
 
     def publish(self, data: bytes, **info: Any) -> str:
         """A direct post of a small video, creator info asked; returns its ``publish_id``."""

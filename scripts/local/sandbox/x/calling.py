@@ -52,7 +52,7 @@ class AppCaller:
         self, decision: str = "allow", member: str = "new", **changed: Any
     ) -> requests.Response:
         """Post the consent form; returns the answer, redirects not followed."""
-        return requests.post(
+        return self.sandbox.http.post(
             self.sandbox.at(AUTHORIZE),
             params=self.question(**changed),
             data={"member": member, "decision": decision},
@@ -70,7 +70,7 @@ class AppCaller:
     ) -> requests.Response:
         """Post a form to a token endpoint, with HTTP Basic unless told otherwise."""
         more.setdefault("auth", (self.client_id, self.client_secret) if basic else None)
-        return requests.post(self.sandbox.at(address), data=form, timeout=_SECONDS, **more)
+        return self.sandbox.http.post(self.sandbox.at(address), data=form, timeout=_SECONDS, **more)
 
     def exchange(self, code: str, *, basic: bool = True, **changed: Any) -> requests.Response:
         """Code for tokens; None leaves a field out."""
@@ -115,7 +115,7 @@ class XCaller:
         headers |= more.pop("headers", {})
         more.setdefault("timeout", _SECONDS)
         address = f"{self.sandbox.url}/api.x.com{path}"
-        return requests.request(method, address, headers=headers, **more)  # noqa: S113 - set above
+        return self.sandbox.http.request(method, address, headers=headers, **more)
 
     def create(self, text: str | None = "Good morning", **body: Any) -> requests.Response:
         """``POST /2/tweets``; without a text when that is None."""
