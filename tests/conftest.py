@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import shutil
@@ -28,8 +29,15 @@ for profile, examples in (("sample", 25), ("all", 200)):
     hypothesis.settings.register_profile(profile, deadline=None, database=None, max_examples=examples)  # fmt: skip
 
 
+# of malloc.h
+M_MMAP_THRESHOLD = -3
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses how long hypothesis looks. The process that shares a run out, or its only one, opens what the run shares."""
+    set_allocator = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_allocator:  # glibc: a megabyte or more goes back as soon as it is free; the videos of tests kept half a gigabyte
+        set_allocator(M_MMAP_THRESHOLD, 1 << 20)
     hypothesis.settings.load_profile("sample" if config.option.markexpr == "not slow" else "all")
     one_of_several = getattr(config, "workerinput", None)
     if one_of_several is None:

@@ -62,7 +62,7 @@ class Kept:
         self.values = {name: value for name, value in self.values.items() if value is not None}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     world, mounts = build()
     bound = socket.create_server(("127.0.0.1", 0))
@@ -72,6 +72,9 @@ def sandbox() -> Iterator[Sandbox]:
         driver = Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
         driver.tell("origins", origins=[shelf().origin])
         yield driver
+        # videos are large, and clients that are still connected keep the world alive
+        driver.tell("reset")
+        shelf().clear()
         server.shutdown()
         thread.join()
 

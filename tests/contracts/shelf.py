@@ -43,6 +43,10 @@ class Shelf:
         self._files[path] = (data, mime)
         return f"{self.origin}{path}"
 
+    def clear(self) -> None:
+        """Nothing is at any address."""
+        self._files.clear()
+
 
 @cache
 def shelf() -> Shelf:

@@ -40,7 +40,9 @@ def sandbox() -> Iterator[Sandbox]:
     with SandboxServer(bound, world, mounts) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        driver = Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        yield driver
+        driver.tell("reset")
         server.shutdown()
         thread.join()
 
