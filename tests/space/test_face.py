@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.space.face.app import build_face
 from local.space.orders import Desk
 from tests.tls import TLS
 
@@ -193,6 +192,9 @@ def test_unknown_paths_and_bodies_that_are_not_json_are_refused_in_the_same_shap
 @pytest.mark.parametrize("path", ["/models", "/embeddings", "/nothing"])
 def test_with_a_key_nothing_is_answered_without_it(path):
     async def ask(headers: dict[str, str]) -> httpx.Response:
+        # with Gradio, which all three processes of a run would load to find this test
+        from local.space.face.app import build_face
+
         app = httpx.ASGITransport(build_face(Desk(), "open sesame"))
         async with httpx.AsyncClient(transport=app, base_url="http://face.example") as face:
             return await face.request("POST" if "emb" in path else "GET", path, headers=headers)
