@@ -17,7 +17,7 @@ from coverage import Coverage
 from local.stack import Stack
 from tests import stacks
 from tests.people import People, Person
-from tests.sharing_out import InParts, folders_for, turn_of
+from tests.sharing_out import InParts, folders_for, in_turn, part_of
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_LOGS = ROOT / ".local" / "test-logs"
@@ -61,8 +61,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first. All processes of a run have the same order, however they came by the tests."""
-    items.sort(key=lambda item: (turn_of(item.nodeid), item.nodeid.partition("::")[0]))
+    """All processes of a run have the same order, however they came by the tests."""
+    turn = {part: number for number, part in enumerate(in_turn(item.nodeid for item in items))}
+    items.sort(key=lambda item: (turn[part_of(item.nodeid)], item.nodeid.partition("::")[0]))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -3,17 +3,25 @@ start processes that all their tests use, so that each is started once and ends 
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from itertools import zip_longest
+from pathlib import Path
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-# What needs no stack begins in two of the three processes, while the third makes the model of all others.
-AT_ONCE = ("faults/test_changes_of_mind.py", "unit/spaces", "contracts/test_every_platform.py")
-# Then what takes longest, so that all end at about the same time.
-LONGEST_FIRST = (
-    "faults", "openapi", ".", "promises", "mentor", "generate", "engine", "stack", "space", "retrieval", "slots", "models",
-    "voice", "account", "api", "contracts",
+# What needs no stack begins in all processes but one, which makes the model of all other stacks meanwhile.
+AT_ONCE = (
+    "faults/test_changes_of_mind.py",
+    "unit/spaces",
+    "contracts/test_every_platform.py",
+    "openapi",
+)
+# Then what waits (for a lease, an answer, a process) and what computes take turns, lest the processors stand still at first and
+# are fought for in the end; of both what takes longest comes first, so that all processes end at about the same time.
+WAITING = (
+    "faults", "mentor", "generate", "promises", "", "api", "retrieval", "slots", "space", "models", "voice", "account", "notifications",
 )  # fmt: skip
+COMPUTING = ("engine", "stack", "contracts", "rls", "sandbox")
 WHOLE = (
     "engine", "generate", "mentor", "models", "notifications", "promises", "retrieval", "slots", "sources", "space", "unit/spaces", "webhooks",
 )  # fmt: skip
@@ -21,17 +29,25 @@ WHOLE = (
 
 def part_of(nodeid: str) -> str:
     """The part of the suite that a test belongs to: its file, or its folder."""
-    file = PurePosixPath(nodeid.partition("::")[0])
-    folder = str(file.parent).removeprefix("tests/")
-    return folder if folder in WHOLE else str(file)
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    folder = file.rpartition("/")[0]
+    return folder if folder in WHOLE else file
 
 
-def turn_of(nodeid: str) -> int:
-    """When it begins: all that is not named above comes last."""
-    turns = (*AT_ONCE, *LONGEST_FIRST)
-    file = PurePosixPath(nodeid.partition("::")[0].removeprefix("tests/"))
-    named = (turn for turn, part in enumerate(turns) if part in (str(file), str(file.parent)))
-    return next(named, len(turns))
+def in_turn(nodeids: Iterable[str]) -> list[str]:
+    """The parts of these tests in the order in which they begin."""
+    parts = sorted({part_of(nodeid) for nodeid in nodeids})
+    first = [part for name in AT_ONCE for part in parts if name in (part, _folder_of(part))]
+    left = [part for part in parts if part not in first]
+    waiting = [part for folder in WAITING for part in left if _folder_of(part) == folder]
+    named = [part for folder in COMPUTING for part in left if _folder_of(part) == folder]
+    others = [part for part in left if part not in {*waiting, *named}]
+    both = zip_longest(waiting, named + others)
+    return first + [part for pair in both for part in pair if part]
+
+
+def _folder_of(part: str) -> str:
+    return part.rpartition("/")[0] if part.endswith(".py") else part
 
 
 def folders_for(process: str, of: int) -> list[str]:
