@@ -1,7 +1,7 @@
 """`python -m local.testing`: the test suite. `--all` runs the slow ones too, `--coverage` measures which statements of
 backend/ run; everything else goes to pytest.
 
-A run over the whole suite takes four processes, each with a stack of its own and whole files of tests at a time (most tests
+A run over the whole suite takes three processes, each with a stack of its own and whole files of tests at a time (most tests
 wait: for a lease, an answer, a process). Measured, it fails below 90 %. Measuring is asked for because it is dear: before
 Python 3.12 it makes every Python process of a run half as slow again.
 """
@@ -18,8 +18,8 @@ from .measuring import measuring, report
 from .paths import ROOT
 
 SLOWEST_SHOWN = 15
-# Tests wait a third of their time: on two cores three processes leave a sixth of it to a fourth.
-PROCESSES = 4
+# With more, a run takes as long: what a fourth process computes while others wait, it needs for a stack of its own.
+PROCESSES = 3
 # what says how to show the tests, not which to run: with these the run is still complete
 HARMLESS = re.compile(
     r"--all|--coverage|-n\d|-[qvsl]+|-r\w+|--durations(-min)?=.*|--tb=.*|--color=.*|--show-capture=.*"

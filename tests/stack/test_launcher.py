@@ -207,6 +207,7 @@ def test_a_recycled_pid_is_not_an_orphan(state: Path) -> None:
     processes.close()
 
 
+@pytest.mark.slow
 def test_a_migration_that_fails_is_shown_and_leaves_nothing_running(state: Path) -> None:
     migrations = state / "project" / "supabase" / "migrations"
     migrations.mkdir(parents=True)

@@ -11,6 +11,8 @@ import pytest
 
 from local.measuring import File, Measurement, line_ranges, remove_abandoned, report
 
+pytestmark = pytest.mark.slow  # for --coverage only
+
 # this process may itself be measured: the programs below must not take part in that
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
 

@@ -69,6 +69,7 @@ def test_row_level_security_that_does_not_apply_is_noticed(
         superuser.execute("alter role anon nobypassrls")
 
 
+@pytest.mark.slow
 def test_timestamps_in_another_shape_are_noticed(
     local_supabase: Stack, superuser: psycopg.Connection, state: Path
 ) -> None:
@@ -79,6 +80,7 @@ def test_timestamps_in_another_shape_are_noticed(
         superuser.execute("alter role supabase_admin reset datestyle")
 
 
+@pytest.mark.slow
 def test_an_argument_that_is_encoded_twice_is_noticed(
     local_supabase: Stack, superuser: psycopg.Connection, state: Path
 ) -> None:
@@ -108,6 +110,7 @@ def test_an_argument_that_is_encoded_twice_is_noticed(
         superuser.execute("drop function extensions.see_strings()")
 
 
+@pytest.mark.slow
 def test_a_key_that_does_not_fit_its_published_half_is_noticed(
     local_supabase: Stack, superuser: psycopg.Connection, state: Path
 ) -> None:
