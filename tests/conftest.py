@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection() -> None:
-    """Looking for garbage among eleven thousand tests is a quarter of the time it takes to find them, and finds none."""
+    """Looking for garbage among ten thousand tests is a quarter of the time it takes to find them, and finds none."""
     gc.disable()
 
 

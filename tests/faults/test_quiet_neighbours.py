@@ -75,7 +75,7 @@ def test_a_log_that_takes_nothing_holds_nobody_up(rig: Rig, log: object) -> None
         _publishes_and_stops(rig, [sys.executable, "-m", "backend.worker"], descriptor)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a log that takes nothing is the harder case
 def test_a_worker_works_without_any_output(rig: Rig) -> None:
     """As a supervisor may start it: descriptors 1 and 2 closed, so that sockets would get their numbers."""
     command = ["sh", "-c", f'exec "{sys.executable}" -m backend.worker >&- 2>&-']

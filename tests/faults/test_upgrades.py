@@ -77,7 +77,7 @@ def test_a_worker_of_the_release_before_publishes_on_the_new_schema(
     assert not [line for line in rig.logged("Traceback") if "before" in line]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # in the short run an old worker publishes alone, and a new one ends what it held
 def test_old_and_new_workers_share_the_work_and_send_each_post_once(
     rig: Rig, start_old: StartOld
 ) -> None:

@@ -50,7 +50,7 @@ def test_a_feed_cannot_keep_its_reader_busy(name: str) -> None:
     in_time("read_feed", "application/rss+xml", FEEDS[name])
 
 
-# as many headings: it is the number of elements that the reader bounds
+# like the headings: what bounds all three is the number of elements that the reader keeps
 ALIKE = ("half a million line breaks", "two hundred thousand paragraphs")
 
 
