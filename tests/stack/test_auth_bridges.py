@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import httpx
 import jwt
@@ -13,6 +15,7 @@ import pytest
 from local.stack import Stack
 from supabase import ClientOptions, create_client
 from tests.tls import TLS
+from tests.waiting import until
 
 from .conftest import AuthMail, Caller, caller
 
@@ -77,6 +80,31 @@ def test_an_expired_token_is_refused(local_supabase: Stack, person: Caller) -> N
     expired = jwt.encode(claims | {"exp": int(time.time()) - 10}, secret, algorithm="HS256")
     with caller(local_supabase, local_supabase.info["publishable_key"], expired) as http:
         assert http.get("/rest/v1/notes?select=id").status_code == 401
+
+
+def test_rest_takes_the_word_of_a_token_until_its_time_is_over(
+    local_supabase: Stack, service: Caller, person: Caller
+) -> None:
+    # as PostgREST does: it asks nobody whether the owner has signed out, or is there at all
+    assert person.http.post("/auth/v1/logout").status_code == 204
+    assert person.rpc("who").json()["uid"] == person.id
+    assert person.http.get("/auth/v1/user").status_code == 403
+    assert service.http.delete(f"/auth/v1/admin/users/{person.id}").status_code == 200
+    assert person.rpc("who").json()["uid"] == person.id
+
+    claims = jwt.decode(person.token, options={"verify_signature": False})
+    key = json.loads((local_supabase.state / "supabase" / "signing-key.json").read_text())
+    times = {"short": {"exp": int(time.time()) + 2}, "early": {"iat": int(time.time()) + 60}}
+    with ExitStack() as opened:
+        mine = {}
+        for name, changed in times.items():
+            token = jwt.encode(claims | changed, jwt.PyJWK(key).key, "ES256", {"kid": key["kid"]})
+            http = caller(local_supabase, local_supabase.info["publishable_key"], token)
+            mine[name] = Caller(opened.enter_context(http))
+        assert mine["early"].rpc("who").json()["message"] == "JWT issued at future"
+        assert mine["short"].rpc("who").json()["uid"] == person.id
+        until(lambda: mine["short"].rpc("who").status_code == 401, "the end of the token")
+        assert mine["short"].rpc("who").json()["message"] == "JWT expired"
 
 
 def test_the_older_kind_of_keys_works_too(local_supabase: Stack) -> None:

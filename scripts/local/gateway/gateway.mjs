@@ -4,15 +4,19 @@ import { createAuth, discovery, isSecretKey } from "./auth.mjs";
 import { json } from "./responses.mjs";
 import { createStorage } from "./storage.mjs";
 
+function tokenOf(request) {
+  const bearer = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  return bearer?.split(".").length === 3 ? bearer : null;
+}
+
 export function createGateway({ app, sql, tokens, mailer }) {
   const admin = createAdmin(sql);
   const auth = createAuth({ app, sql, tokens, mailer });
   const storage = createStorage(app);
 
-  async function innerHeaders(request) {
+  async function innerHeaders(request, token) {
     const headers = new Headers(request.headers);
-    const bearer = /^Bearer (.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    const inner = bearer?.split(".").length === 3 ? await tokens.toInner(bearer) : null;
+    const inner = token && (await tokens.toInner(token));
     if (inner) headers.set("authorization", `Bearer ${inner}`);
     return headers;
   }
@@ -26,7 +30,12 @@ export function createGateway({ app, sql, tokens, mailer }) {
       if (await isSecretKey(request.headers.get("apikey"), tokens)) return admin(request, url);
       return json({ code: 401, error_code: "not_admin", msg: "User not allowed" }, 401);
     }
-    const headers = await innerHeaders(request);
+    const token = tokenOf(request);
+    if (url.pathname.startsWith("/rest/v1/")) {
+      const claims = token && (await tokens.claims(token));
+      if (claims || !token) return app.fetch(request, { ...context, claims });
+    }
+    const headers = await innerHeaders(request, token);
     if (url.pathname.startsWith("/auth/v1/")) return auth(request, context, headers, url);
     if (url.pathname.startsWith("/storage/v1/")) return storage(request, context, headers, url);
     const init = { method: request.method, headers, redirect: "manual" };

@@ -6,6 +6,7 @@ import path from "node:path";
 import * as jose from "jose";
 import { settings } from "./settings.mjs";
 
+const KNOWN_TOKENS = 1000;
 const inner = new TextEncoder().encode(settings.jwtSecret);
 
 async function signingKey() {
@@ -50,10 +51,28 @@ export async function createTokens(origin, sql) {
     };
   }
 
+  // as PostgREST does: a signature is verified once, and then only the time is looked at
+  const known = new Map();
+  async function verified(token) {
+    const now = Math.floor(Date.now() / 1000);
+    if (known.get(token)?.exp > now) return known.get(token);
+    known.delete(token);
+    const { payload } = await jose.jwtVerify(token, verifier, { algorithms: ["ES256"], issuer });
+    if (known.size === KNOWN_TOKENS) known.delete(known.keys().next().value);
+    known.set(token, payload);
+    return payload;
+  }
+
   return {
     issuer,
     jwks,
     sign,
+
+    /** What a token of ours says; null when it is none, or holds no longer or not yet (lite has an answer for each). */
+    async claims(token) {
+      const claims = await verified(token).catch(() => null);
+      return claims?.iat > Date.now() / 1000 ? null : claims;
+    },
 
     /** lite's HS256 access token, signed again as hosted Auth would have. */
     async toHosted(token) {
@@ -65,8 +84,7 @@ export async function createTokens(origin, sql) {
     async toInner(token) {
       try {
         if (jose.decodeProtectedHeader(token).alg !== "ES256") return null;
-        const { payload } = await jose.jwtVerify(token, verifier, { algorithms: ["ES256"], issuer });
-        return await signInner(payload);
+        return await signInner(await verified(token));
       } catch (error) {
         // lite has a proper answer for an expired token, so it gets one
         if (error instanceof jose.errors.JWTExpired)
