@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import psycopg
 import pytest
 
 from local.stack import Stack
@@ -46,6 +47,14 @@ def local_supabase() -> Iterator[Stack]:
         yield stack
     finally:
         stack.discard()
+
+
+@pytest.fixture
+def superuser(local_supabase: Stack) -> Iterator[psycopg.Connection]:
+    """A connection that may break things."""
+    url = local_supabase.gateway_env()["GATEWAY_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,32 @@ def test_a_new_table_can_be_used_without_a_restart(
         database.execute("drop table public.later")
 
 
+def test_a_table_that_changed_before_the_gateway_is_told_asks_for_another_try(
+    superuser: psycopg.Connection, database: psycopg.Connection, service: Caller
+) -> None:
+    def columns() -> list[str] | str:
+        """Of the table's only row; or the code where the gateway has no answer yet."""
+        answer = service.http.get("/rest/v1/growing")
+        found = answer.json()
+        return found["code"] if answer.status_code == 503 else sorted(found[0])
+
+    database.execute("create table public.growing as select 1 as id")
+    try:
+        database.execute("grant select on public.growing to service_role")
+        until(lambda: service.http.get("/rest/v1/growing").is_success, "the new table")
+        # often enough that each connection of the gateway has its statement prepared
+        assert all(columns() == ["id"] for _ in range(20))
+        superuser.execute("alter event trigger pgrst_ddl_watch disable")
+        try:
+            database.execute("alter table public.growing add column name text")
+        finally:
+            superuser.execute("alter event trigger pgrst_ddl_watch enable")
+        assert columns() == "PGRST002"
+        assert all(columns() == ["id", "name"] for _ in range(20))
+    finally:
+        database.execute("drop table public.growing")
+
+
 def test_the_schema_auth_is_out_of_reach(service: Caller) -> None:
     answer = service.http.get("/rest/v1/users", headers={"Accept-Profile": "auth"})
     assert (answer.status_code, answer.json()["code"]) == (406, "PGRST106")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,14 +11,6 @@ import pytest
 
 from local.stack import Stack
 from local.stack.local_supabase import gateway_command
-
-
-@pytest.fixture
-def superuser(local_supabase: Stack) -> Iterator[psycopg.Connection]:
-    """A connection that may break things."""
-    url = local_supabase.gateway_env()["GATEWAY_DATABASE_URL"]
-    with psycopg.connect(url, autocommit=True) as connection:
-        yield connection
 
 
 def second_gateway(

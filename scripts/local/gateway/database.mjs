@@ -6,6 +6,8 @@ import postgres from "postgres";
 import { createPostgresConnection } from "@supabase/lite/postgres";
 import { settings } from "./settings.mjs";
 
+// part of what is prepared: see prepareStatements
+let schemaVersion = 0;
 const AFTER_LITE = path.join(import.meta.dirname, "..", "postgres", "after_lite.sql");
 
 // B timestamps: Postgres prints "2026-11-21 05:04:19+00"; PostgREST and GoTrue send ISO 8601, and supabase-py insists.
@@ -81,12 +83,20 @@ function httpStatus(sqlState) {
 
 // B errors: lite turns most SQLSTATEs (P0001, 23P01, 57014, ...) into 500 "SUP"; PostgREST answers with the code.
 function postgrestError(error) {
+  if (error?.routine === "RevalidateCachedQuery") {
+    // prepared before a change of the schema that nobody has told us of yet; the transaction is lost
+    schemaVersion += 1;
+    return answer(503, "PGRST002", "The schema has just changed; try again.");
+  }
   const code = error?.code;
   if (typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || MAPPED_BY_LITE.test(code)) return error;
-  const body = { code, message: error.message, details: error.detail ?? null, hint: error.hint ?? null };
-  return Object.assign(new Error(JSON.stringify(body)), {
+  return answer(httpStatus(code), code, error.message, error.detail, error.hint);
+}
+
+function answer(status, code, message, details = null, hint = null) {
+  return Object.assign(new Error(JSON.stringify({ code, message, details, hint })), {
     code: "PGRST",
-    detail: JSON.stringify({ status: httpStatus(code), headers: {} }),
+    detail: JSON.stringify({ status, headers: {} }),
     statementFailed: true,
   });
 }
@@ -120,6 +130,33 @@ function setLocally(transaction, made) {
   return query`select ${query.join(calls)}`.execute(transaction);
 }
 
+// B prepared statements, as PostgREST makes them: lite has Postgres parse and plan every call anew, and asks before each for
+// the types of its arguments. The version in their text makes others of them when the schema changes.
+function prepareStatements(connection) {
+  const { driver } = connection;
+  const { reserve } = driver;
+  const clear = connection.clearSchemaCache.bind(connection);
+  connection.clearSchemaCache = () => {
+    schemaVersion += 1;
+    return clear();
+  };
+  driver.reserve = async () => {
+    const reserved = await reserve();
+    const { unsafe } = reserved;
+    reserved.unsafe = (text, values) => {
+      // nothing has to wait for it: what follows on the connection comes after it, or fails with it
+      if (text === "begin") {
+        unsafe(text).catch(() => {});
+        return Object.assign([], { command: "BEGIN", count: null });
+      }
+      return values?.length
+        ? unsafe(`${text} -- schema ${schemaVersion}`, values, { prepare: true })
+        : unsafe(text, values);
+    };
+    return reserved;
+  };
+}
+
 /** Lite's connection. Its `driver` is the postgres.js client, which the other modules use as `sql`. */
 export async function connect() {
   const connection = createPostgresConnection({
@@ -137,6 +174,7 @@ export async function connect() {
   // for good, or it grants every table to anon and authenticated, which undoes column grants.
   connection.rlsState = "active";
   connection.normalizeDbError = postgrestError;
+  prepareStatements(connection);
   return Object.assign(connection, settingsAtOnce);
 }
 
