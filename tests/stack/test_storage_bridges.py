@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
@@ -13,12 +15,20 @@ from .conftest import Caller
 
 
 @pytest.fixture
-def client(local_supabase: Stack, person: Caller) -> Client:
+def http() -> Iterator[httpx.Client]:
+    """A connection, as supabase-py would make it for each client anew."""
+    with httpx.Client(timeout=20, verify=TLS) as http:
+        yield http
+
+
+@pytest.fixture
+def client(local_supabase: Stack, person: Caller, http: httpx.Client) -> Client:
     """supabase-py as a signed-in person."""
     options = ClientOptions(
         headers={"Authorization": f"Bearer {person.token}"},
         auto_refresh_token=False,
         persist_session=False,
+        httpx_client=http,
     )
     info = local_supabase.info
     return create_client(info["supabase_url"], info["publishable_key"], options)
