@@ -23,7 +23,8 @@ WAITING = (
 )  # fmt: skip
 COMPUTING = ("engine", "stack", "contracts", "rls", "sandbox")
 WHOLE = (
-    "engine", "generate", "mentor", "models", "notifications", "promises", "retrieval", "slots", "sources", "space", "unit/spaces", "webhooks",
+    "engine", "generate", "mentor", "models", "notifications", "promises", "retrieval", "slots", "sources", "space", "stack", "unit/spaces",
+    "webhooks",
 )  # fmt: skip
 
 

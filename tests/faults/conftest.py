@@ -16,7 +16,7 @@ from tests import stacks
 from tests.faults.rig import LEASE_SECONDS, TIMEOUT_SECONDS, Rig
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def platform() -> Iterator[Sandbox]:
     """The sandbox: the judge of what was sent."""
     world, mounts = build()
@@ -29,7 +29,7 @@ def platform() -> Iterator[Sandbox]:
         thread.join()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def quiet_stack(platform: Sandbox) -> Iterator[Stack]:
     """Database and gateway, with nobody at work; leases and time-outs are short."""
     with stacks.quiet_stack(

@@ -15,7 +15,7 @@ from tests.people import People, Person
 from .rows import Rows, make_rows
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def database(stack: Stack) -> Iterator[psycopg.Connection[Any]]:
     """The database as its owner: for the catalogue, for making rows, and for looking at what is really stored."""
     url = stack.info["database_url"]
@@ -45,7 +45,7 @@ class World:
         return person
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def world(people: People, database: psycopg.Connection[Any]) -> World:
     """Made once. Tests look at it and attack it; a test that changes rows makes its own with
     `rows_of`.
@@ -64,19 +64,19 @@ def world(people: People, database: psycopg.Connection[Any]) -> World:
     return World(alice, bob, carol, dora, people.nobody(), rows, make_rows(database, bob))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def author(people: People) -> Person:
     """Somebody with many sets of rows: for tests that change one set and look at nothing else."""
     return people.make("author")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def rows_of(database: psycopg.Connection[Any]) -> Callable[[Person], Rows]:
     """`rows_of(author)`: one more row in every table."""
     return lambda person: make_rows(database, person)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def catalogue(database: psycopg.Connection[Any]) -> Callable[..., list[tuple[Any, ...]]]:
     """`catalogue("select ...")`: the rows of a question about the schema."""
 

@@ -33,7 +33,7 @@ VETTED = [
 ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     world, mounts = build()
     bound = socket.create_server(("127.0.0.1", 0))
@@ -117,21 +117,21 @@ def xia(sandbox: Sandbox, x_app: AppCaller) -> XCaller:
     return XCaller.new(sandbox, client_id=x_app.client_id, name="Xia Example")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def png() -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(data, "PNG")
     return data.getvalue()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def pdf() -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(data, "PDF")
     return data.getvalue()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def mp4() -> Callable[..., bytes]:
     """Make an MP4 of so many bytes and seconds: one video track described, its data all zeros.
 
@@ -180,7 +180,7 @@ def _mp4(
     return start + _box(b"mdat", bytes(size - len(start) - 8))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def one_server() -> Iterator[FileServer]:
     with file_server() as server:
         yield server

@@ -31,7 +31,7 @@ def state() -> Iterator[Path]:
         yield Path(directory)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local_supabase() -> Iterator[Stack]:
     """Postgres, gateway and mailbox with the tables of tests/stack/project."""
     stack = Stack(

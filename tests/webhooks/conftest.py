@@ -34,7 +34,7 @@ from tests.unit.outbound.conftest import new_site as new_site
 TLS = ssl.create_default_context()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database_url() -> Iterator[str]:
     """Postgres with the migrations and nobody else in it."""
     with stacks.quiet_stack() as stack:
