@@ -92,8 +92,7 @@ def _fail_and_recover(
         assert row["state"] in ("scheduled", "preparing"), row["error"]
         assert row["error_class"] == "prepare_failed", row["error"]
         assert rig.creates(media) == []
-    _now(rig, media)
-    rig.wait_for([media], "published")
+    _wait_and_hurry(rig, [media], "published")  # it may have been at it, and fail once more
     until(_no_longer_held(rig, worker), "the file to be closed")
     assert list(tmp_path.iterdir()) == []
     assert rig.end(worker) == 0

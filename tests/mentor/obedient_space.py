@@ -17,11 +17,11 @@ from typing import Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
 from local.serving import announce, bind_first_free, exit_on_signals, url_of
+from local.space.quick_gradio import gradio as gr
 
 _ORDER = re.compile(r"OBEY:(.*?)(?:\n|$)", re.DOTALL)
 _STEP = 7

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gradio as gr
 from fastapi import FastAPI
 
 from .door import Door
@@ -12,6 +11,7 @@ from .endpoints.speak import add_speak
 from .endpoints.write import add_write
 from .face.app import build_face
 from .orders import Desk
+from .quick_gradio import gradio as gr
 
 _SYSTEM_FONTS = ["system-ui", "sans-serif"]
 _SYSTEM_MONO_FONTS = ["ui-monospace", "monospace"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from multiprocessing.managers import BaseManager
 from typing import Any
@@ -9,6 +12,18 @@ from typing import Any
 APPS_METHODS = (
     "url", "open_gate", "wait_stopped", "received", "headers", "forget_headers", "set_deaf", "door", "slam", "serve",
 )  # fmt: skip
+
+
+def end_with_the_tests() -> None:
+    """The process of the apps ends when that of the tests is killed: else it would look for calls for ever."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def make_apps(folder: str) -> Any:

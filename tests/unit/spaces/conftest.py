@@ -16,7 +16,7 @@ import pytest
 from backend.core.models import ChatRequest, Model, Passage, Progress, WriteRequest, Written
 from backend.spaces import connect
 from backend.spaces.writer import WriterSpace
-from tests.unit.spaces.apps_process import AppsManager
+from tests.unit.spaces.apps_process import AppsManager, end_with_the_tests
 
 
 @dataclass
@@ -98,7 +98,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         environment.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
         environment.setenv("HF_HUB_OFFLINE", "1")
         manager = AppsManager(ctx=multiprocessing.get_context("spawn"))
-        manager.start()
+        manager.start(initializer=end_with_the_tests)
     try:
         yield manager.Apps(str(folder))
     finally:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
+from local.space.quick_gradio import gradio as gr
 
 
 def vector(text: str) -> list[float]:

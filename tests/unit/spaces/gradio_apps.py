@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from gradio.routes import App
 from PIL import Image
 
+from local.space.quick_gradio import gradio as gr
 from tests.unit.spaces.embedding_apps import embedding_apps
 from tests.unit.spaces.mentor_apps import mentor_apps
 from tests.unit.spaces.voice_apps import voice_apps
@@ -171,7 +170,7 @@ def build_apps(control: Control) -> FastAPI:
 
     # Gradio makes each app a server while it is put together, twice, and mounting makes it the one it has in the end: two
     # thirds of the time that all of them take.
-    with mock.patch.object(App, "create_app", return_value=FastAPI()):
+    with mock.patch.object(gr.routes.App, "create_app", return_value=FastAPI()):
         apps = {
             **shapes(control),
             **mentor_apps(control),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
-import gradio as gr
+from local.space.quick_gradio import gradio as gr
 
 ANSWER = "Lyon renovated twelve bridges [1]."
 

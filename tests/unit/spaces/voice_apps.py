@@ -8,8 +8,9 @@ import wave
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
+
+from local.space.quick_gradio import gradio as gr
 
 TOO_LARGE_SOUND = 20 * 1024 * 1024 + 1
 RATE = 16_000

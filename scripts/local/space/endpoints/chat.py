@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import gradio as gr
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from ..answering import Passage, answer
 from ..misbehaving import OrderedFailure, hold_up, in_pieces
 from ..orders import Desk
+from ..quick_gradio import gradio as gr
 
 _MANY = 64
 _GARBAGE = "\x00" * 40

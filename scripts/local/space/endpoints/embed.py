@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import gradio as gr
-
 from .. import embedding
 from ..misbehaving import OrderedFailure, in_one_piece
 from ..orders import Desk
+from ..quick_gradio import gradio as gr
 
 _AT_ONCE = 2
 GARBAGE = [[0.1, 0.2], [0.3]]

@@ -6,10 +6,9 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-import gradio as gr
-
 from ..misbehaving import OrderedFailure, in_one_piece
 from ..orders import Desk
+from ..quick_gradio import gradio as gr
 from ..voices import LONGEST, VOICES, NotSpeakableError, voice_for
 from ..voices import speak as say
 

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import TypedDict
 
-import gradio as gr
 from PIL import Image
 
 from ..card import render_card
 from ..drafting import Article, draft
 from ..misbehaving import OrderedFailure, hold_up, in_pieces
 from ..orders import Desk, Order
+from ..quick_gradio import gradio as gr
 from ..reworking import rework
 
 _SHORTEST, _LONGEST = 1, 100_000
