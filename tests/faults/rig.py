@@ -196,14 +196,18 @@ class Rig(World):
         """The create calls that reached the platform for this post's member."""
         return self.sandbox.requests(self.member_of(post), **CREATE)
 
-    def wait_for(self, posts: Iterable[Post], *states: str, seconds: float = 120) -> None:
-        """Wait until every target is in one of these states."""
+    def wait_for(
+        self, posts: Iterable[Post], *states: str, seconds: float = 120, hurry: bool = False
+    ) -> None:
+        """Wait until every target is in one of these states; `hurry`: not for as long as a retry waits."""
         targets = [post.target for post in posts]
         query = "select id, state, error_class from post_targets where id = any (%s) and state <> all (%s::target_state[])"
         waiting: list[Row] = []
 
         def none_left() -> bool:
             self.check_processes()
+            if hurry:
+                self.admin.run("update post_targets set next_attempt_at = now() where id = any (%s) and state = 'scheduled' and next_attempt_at > now()", targets)  # fmt: skip
             waiting[:] = self.admin.run(query, targets, list(states))
             return not waiting
 

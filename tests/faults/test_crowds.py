@@ -66,6 +66,7 @@ def test_a_restart_of_the_database_in_the_middle_of_a_batch_loses_nothing(rig: R
     rig.assert_invariants(*posts)
 
 
+@pytest.mark.slow  # test_spooled_outcomes.py loses none of one post
 @pytest.mark.usefixtures("unhurried")
 def test_supabase_gone_for_seconds_loses_no_answer(rig: Rig) -> None:
     posts = [rig.due(due=-1) for _ in range(30)]

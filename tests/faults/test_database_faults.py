@@ -62,7 +62,7 @@ def _batch(rig: Rig) -> tuple[list[Post], list[Post]]:
 def _all_goes_out(rig: Rig, posts: list[Post]) -> None:
     """The worker lived and knew every answer, so nothing is in doubt, and what is new goes out as well."""
     later = [rig.due() for _ in range(3)]
-    rig.wait_for([*posts, *later], "published")
+    rig.wait_for([*posts, *later], "published", hurry=True)
     for post in (*posts, *later):
         assert len(rig.creates(post)) == 1
     rig.assert_invariants(*posts, *later)

@@ -53,6 +53,7 @@ def one_after_another(rig: Rig, posts: int) -> list[float]:
     return [lateness(rig, post) for post in others]
 
 
+@pytest.mark.slow  # one user who floods through many accounts is the harder case
 def test_the_posts_of_others_go_out_while_one_account_floods(flooded: Rig) -> None:
     rig, account = flooded, flooded.account()
     pour(rig, [account], 2_000)

@@ -92,7 +92,7 @@ def _fail_and_recover(
         assert row["state"] in ("scheduled", "preparing"), row["error"]
         assert row["error_class"] == "prepare_failed", row["error"]
         assert rig.creates(media) == []
-    _wait_and_hurry(rig, [media], "published")  # it may have been at it, and fail once more
+    rig.wait_for([media], "published", hurry=True)  # it may have been at it, and fail once more
     until(_no_longer_held(rig, worker), "the file to be closed")
     assert list(tmp_path.iterdir()) == []
     assert rig.end(worker) == 0
@@ -113,7 +113,7 @@ def test_too_many_open_files_put_posts_off_and_lose_nothing(rig: Rig) -> None:
         assert worker.poll() is None
         # a connection that is open already may still carry a text; a file cannot even be fetched
         assert sum(len(rig.received(post)) for post in posts[1::2]) == 0
-    _wait_and_hurry(rig, posts, "published")
+    rig.wait_for(posts, "published", hurry=True)
     assert rig.end(worker) == 0
     rig.assert_invariants(*posts)
 
@@ -126,17 +126,6 @@ def test_too_little_memory_puts_posts_off_and_loses_nothing(rig: Rig) -> None:
         _now(rig, *posts)
         rig.admin.run("select pg_sleep(%s)", LEASE_SECONDS)
     # memory may end in the middle of a call, whose outcome is unknown then
-    _wait_and_hurry(rig, posts, "published", "unconfirmed")
+    rig.wait_for(posts, "published", "unconfirmed", hurry=True)
     assert rig.end(worker) == 0
     rig.assert_invariants(*posts)
-
-
-def _wait_and_hurry(rig: Rig, posts: list[Post], *ends: str) -> None:
-    """Wait until all have come to one of these ends, not for as long as a retry waits."""
-    ids = [post.target for post in posts]
-
-    def gone_out() -> bool:
-        rig.admin.run("update post_targets set next_attempt_at = now() where id = any (%s) and state = 'scheduled' and next_attempt_at > now()", ids)  # fmt: skip
-        return set(rig.states(ids)) <= set(ends)
-
-    until(gone_out, "all posts to go out", 60)
