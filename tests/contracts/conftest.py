@@ -62,21 +62,26 @@ class Kept:
         self.values = {name: value for name, value in self.values.items() if value is not None}
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+@pytest.fixture(scope="session")
+def one_sandbox() -> Iterator[Sandbox]:
     world, mounts = build()
     bound = socket.create_server(("127.0.0.1", 0))
     with SandboxServer(bound, world, mounts) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        driver = Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
-        driver.tell("origins", origins=[shelf().origin])
-        yield driver
-        # videos are large, and clients that are still connected keep the world alive
-        driver.tell("reset")
-        shelf().clear()
+        yield Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def sandbox(one_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The platforms, with nobody on them yet."""
+    one_sandbox.tell("origins", origins=[shelf().origin])
+    yield one_sandbox
+    # videos are large
+    one_sandbox.tell("reset")
+    shelf().clear()
 
 
 @dataclass
@@ -104,17 +109,25 @@ class App:
         self, member: str, *, decision: str = "allow", verifier: str = "v" * 64
     ) -> dict[str, str]:
         """Walk the consent page as a browser does; returns the query with which the platform sends it back."""
-        state = secrets.token_urlsafe(16)
-        url = self.platform.authorization_url(
-            state=state, redirect_uri=self.redirect_uri, verifier=verifier
-        )
+        url, state = self._asked(verifier)
         page = self.sandbox.http.get(url, timeout=10)
         assert page.status_code == 200, page.text
         assert "<form" in page.text
         action = re.search(r'<form[^>]*\baction="([^"]+)"', page.text)
-        target = urljoin(page.url, action[1]) if action else page.url
+        return self._answered(urljoin(page.url, action[1]) if action else page.url, state, member, decision)  # fmt: skip
+
+    def _asked(self, verifier: str) -> tuple[str, str]:
+        """Where the browser is sent to, and the state that has to come back."""
+        state = secrets.token_urlsafe(16)
+        url = self.platform.authorization_url(
+            state=state, redirect_uri=self.redirect_uri, verifier=verifier
+        )
+        return url, state
+
+    def _answered(self, url: str, state: str, member: str, decision: str) -> dict[str, str]:
+        """Send the form of the consent page to `url`."""
         back = self.sandbox.http.post(
-            target, {"member": member, "decision": decision}, timeout=10, allow_redirects=False
+            url, {"member": member, "decision": decision}, timeout=10, allow_redirects=False
         )
         address = urlsplit(back.headers["Location"])
         assert f"{address.scheme}://{address.netloc}{address.path}" == self.redirect_uri
@@ -128,9 +141,11 @@ class App:
         )
 
     def connect(self, name: str = "Ada Lovelace") -> Account:
-        """A connected account of a new member, through the whole walk."""
+        """A connected account of a new member, who answers the consent page without a look at it."""
         member = self.new_member(name)
-        granted = self.platform.accounts(self.exchange(self.consent(member)["code"]))[0]
+        url, state = self._asked("v" * 64)
+        code = self._answered(url, state, member, "allow")["code"]
+        granted = self.platform.accounts(self.exchange(code))[0]
         return Account(self, member, granted.tokens, granted.identity)
 
 
