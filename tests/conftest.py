@@ -54,7 +54,6 @@ def pytest_collection() -> None:
 
 def pytest_collection_finish() -> None:
     """What is loaded now stays to the end."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 

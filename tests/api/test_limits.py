@@ -9,17 +9,19 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec
-from fakeredis import TcpFakeServer
 from werkzeug.test import TestResponse
 
 from backend.api.access import open_to_all
 from backend.settings import SettingsError
 from tests.rules.conftest import FRONTEND, Application, build_application, token_of
+
+if TYPE_CHECKING:
+    from fakeredis import TcpFakeServer
 
 ADA = "6f8f6f6e-0000-4000-8000-00000000000a"
 BEN = "6f8f6f6e-0000-4000-8000-00000000000b"
@@ -260,6 +262,8 @@ def test_what_is_no_address_is_one_caller(build: Build) -> None:
 @pytest.fixture
 def redis() -> Iterator[TcpFakeServer]:
     """A far end that speaks Redis."""
+    from fakeredis import TcpFakeServer  # as much to load as a third of the backend
+
     server = TcpFakeServer(("127.0.0.1", 0))
     server.daemon_threads = True
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

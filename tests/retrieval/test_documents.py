@@ -41,9 +41,9 @@ def test_a_word_document_is_read_with_its_tables() -> None:
     assert found.text == "Marmots whistle.\n\nPrix : 5 €\n\na | b\nb | b"
 
 
-@pytest.mark.parametrize(("content", "mime"), [(pdf(["", ""]), PDF), (word(), DOCX)])
-def test_a_document_of_pictures_says_so(content: bytes, mime: str) -> None:
-    found = read_document(io.BytesIO(content), mime)
+@pytest.mark.parametrize(("make", "mime"), [(lambda: pdf(["", ""]), PDF), (word, DOCX)])
+def test_a_document_of_pictures_says_so(make: Callable[[], bytes], mime: str) -> None:
+    found = read_document(io.BytesIO(make()), mime)
     assert found.status == "no_text"
     assert found.note
     assert "only pictures" in found.note

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.test_imports import BACKEND, IMPORTS, name_of, python_files
+from tests.rules.test_imports import BACKEND, all_imports, name_of, python_files
 
 # What opens connections by itself, and the parts that may, each to an address of our own settings or behind the door.
 OPENERS = {
@@ -51,7 +51,7 @@ def reads(attribute: str) -> set[str]:
 @pytest.mark.parametrize("library", OPENERS)
 def test_connections_are_opened_where_addresses_are_judged(library: str) -> None:
     users = {
-        module for module, imported in IMPORTS.items()
+        module for module, imported in all_imports().items()
         if any(one == library or one.startswith(f"{library}.") for one in imported)
     }  # fmt: skip
     allowed = OPENERS[library]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,25 +45,30 @@ def imports(file: Path, package: str, folder: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-IMPORTS = {name_of(file): sorted(set(imports(file, "backend", BACKEND))) for file in python_files(BACKEND)}  # fmt: skip
+@cache
+def all_imports() -> dict[str, list[str]]:
+    """By module of backend, what it imports."""
+    return {name_of(file): sorted(set(imports(file, "backend", BACKEND))) for file in python_files(BACKEND)}  # fmt: skip
 
 
 def inner(module: str) -> list[str]:
     """What a module of backend imports from backend, without the package's name."""
     found = [
-        one.removeprefix("backend.") for one in IMPORTS[module] if one.split(".")[0] == "backend"
+        one.removeprefix("backend.")
+        for one in all_imports()[module]
+        if one.split(".")[0] == "backend"
     ]
     return ["" if one == "backend" else one for one in found]
 
 
 def outer(module: str) -> set[str]:
     """The libraries a module imports, by their top name."""
-    top = {one.split(".")[0] for one in IMPORTS[module]}
+    top = {one.split(".")[0] for one in all_imports()[module]}
     return top - set(sys.stdlib_module_names) - {"backend", "__future__"}
 
 
 def modules_of(folder: str) -> list[str]:
-    return [name for name in IMPORTS if name == folder or name.startswith(f"{folder}.")]
+    return [name for name in all_imports() if name == folder or name.startswith(f"{folder}.")]
 
 
 def within(imported: str, *places: str) -> bool:
@@ -142,7 +148,7 @@ def test_a_job_is_handed_everything_but_the_core() -> None:
 def importers(*names: str) -> set[str]:
     """The modules that import a library (top name) or a module of backend."""
     return {
-        module for module in IMPORTS
+        module for module in all_imports()
         if outer(module) & set(names) or any(within(one, *names) for one in inner(module))
     }  # fmt: skip
 
@@ -224,7 +230,7 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_the_backend_never_imports_the_local_stack_or_the_tests() -> None:
-    for module in IMPORTS:
+    for module in all_imports():
         assert not outer(module) & {"local", "tests", "scripts", "gradio", "psycopg"}, module
 
 

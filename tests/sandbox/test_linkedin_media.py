@@ -43,20 +43,20 @@ def test_images_are_recognised_by_their_bytes_and_kept(
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("make", "why"),
     [
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a readable"),
-        (image("PNG", (400, 300))[:-40], "not a readable"),
-        (image("WEBP"), "not a readable"),
-        (image("PNG", (6013, 6013)), "pixels"),
-        (image("GIF", (1, 1), 251), "frames"),
+        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a readable"),
+        (lambda: image("PNG", (400, 300))[:-40], "not a readable"),
+        (lambda: image("WEBP"), "not a readable"),
+        (lambda: image("PNG", (6013, 6013)), "pixels"),
+        (lambda: image("GIF", (1, 1), 251), "frames"),
     ],
     ids=["svg", "truncated", "webp", "pixels", "frames"],
 )
 def test_a_file_that_is_no_usable_image_fails_to_process(
-    amy: Caller, data: bytes, why: str
+    amy: Caller, make: Callable[[], bytes], why: str
 ) -> None:
-    status, code, message = post_error(amy, amy.upload("image", data))
+    status, code, message = post_error(amy, amy.upload("image", make()))
     assert (status, code) == (400, "MEDIA_ASSET_PROCESSING_FAILED")
     assert why in message
 
