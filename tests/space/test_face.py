@@ -192,7 +192,7 @@ def test_unknown_paths_and_bodies_that_are_not_json_are_refused_in_the_same_shap
 @pytest.mark.parametrize("path", ["/models", "/embeddings", "/nothing"])
 def test_with_a_key_nothing_is_answered_without_it(path):
     async def ask(headers: dict[str, str]) -> httpx.Response:
-        # with Gradio, which all three processes of a run would load to find this test
+        # with Gradio, which every process of a run would load to find this test
         from local.space.face.app import build_face
 
         app = httpx.ASGITransport(build_face(Desk(), "open sesame"))
