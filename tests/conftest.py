@@ -19,6 +19,9 @@ from tests import stacks
 from tests.people import People, Person
 from tests.sharing_out import InParts, folders_for, in_turn, part_of
 
+# read by numpy's algebra as it is loaded, here and in what is started from here: its threads spin on every core
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_LOGS = ROOT / ".local" / "test-logs"
 

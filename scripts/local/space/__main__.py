@@ -29,6 +29,8 @@ def main() -> None:
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ["HF_HUB_OFFLINE"] = "1"
         os.environ["GRADIO_TEMP_DIR"] = folder
+        # And numpy's algebra this: its threads spin on every core, for products of a few hundred numbers.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         tempfile.tempdir = folder
         # Not asyncio.run: it would wait for calls that hang, and there is nothing left to save.
         asyncio.new_event_loop().run_until_complete(_serve(bound, options.key))
