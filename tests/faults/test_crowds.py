@@ -89,6 +89,7 @@ def test_supabase_gone_for_seconds_loses_no_answer(rig: Rig) -> None:
     rig.assert_invariants(*posts, *held)
 
 
+@pytest.mark.slow  # test_database_faults.py loses one of each kind
 def test_an_answer_lost_after_the_database_did_its_work_is_asked_for_again(rig: Rig) -> None:
     posts = [rig.due(due=-1) for _ in range(30)]
     # one claim: three whose leases end unused would put the posts aside
