@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from local.stack import Stack
 
 # in the environment, where the processes of a run find it
 _MODEL = "LIN_TEST_MODEL"
+# how far above the usual ports: below 32768, where outgoing connections take theirs from
+PORT_OFFSETS = range(200, 16_000)
 # nothing of the product, and nothing that the machine's environment names
 BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 
@@ -35,9 +38,10 @@ def close_model() -> None:
 
 
 def new_stack(**options: Any) -> Stack:
-    """A stack in a directory of its own, so that copies of the suite run side by side; the options are Stack's."""
-    state = Path(tempfile.mkdtemp(prefix="lin-"))
-    return Stack(ROOT, state, forks=True, copy_of=_model(), **options)
+    """A stack in a directory of its own and somewhere among the ports, so that copies of the suite run side by side; the options
+    are Stack's."""
+    state, offset = Path(tempfile.mkdtemp(prefix="lin-")), secrets.choice(PORT_OFFSETS)
+    return Stack(ROOT, state, forks=True, copy_of=_model(), port_offset=offset, **options)
 
 
 @contextmanager

@@ -41,12 +41,12 @@ class LocalSupabase:
         )
         self.gateway_env: dict[str, str] = {}
 
-    def start(self, frontend_url: str, smtp_url: str) -> Supabase:
-        """Start both and wait until they serve. Raises StackError."""
-        self.postgres.start(PORTS["postgres"])
+    def start(self, frontend_url: str, smtp_url: str, port_offset: int = 0) -> Supabase:
+        """Start both, so far above their usual ports, and wait until they serve. Raises StackError."""
+        self.postgres.start(PORTS["postgres"] + port_offset)
         secrets = self._secrets
         self.gateway_env = plain_environment(self._environ) | {
-            "GATEWAY_PORT": str(PORTS["gateway"]),
+            "GATEWAY_PORT": str(PORTS["gateway"] + port_offset),
             "GATEWAY_DATABASE_URL": self.postgres.admin_url,
             "GATEWAY_STATE_DIR": str(self._files),
             "GATEWAY_FRONTEND_URL": frontend_url,

@@ -32,7 +32,8 @@ class Stack:
     environment names already (PLATFORM_SANDBOX_URL, WRITER_SPACE, SMTP_URL) is used, not started. `services=False`
     starts the database and its gateway only. `forks` starts programs in Python quicker (forking.py). `supabase_directory`
     holds the folder `supabase` with the migrations. A new local stack may begin as a copy of another's database and keys:
-    `copy_of` is the state directory of one that has stopped.
+    `copy_of` is the state directory of one that has stopped. `port_offset` is how far above the usual ports its database and
+    gateway are: one of those may be stopped for a while, and the next stack must not take its port meanwhile.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Stack:
         extra_env: Mapping[str, str] | None = None,
         supabase_directory: Path | None = None,
         copy_of: Path | None = None,
+        port_offset: int = 0,
     ) -> None:
         if kind not in ("local", "supabase"):
             raise StackError(f'the stack is "local" or "supabase", not "{kind}"')
@@ -62,6 +64,7 @@ class Stack:
         self._with = {"web": web and services, "worker": worker and services, "services": services}
         self._supabase_directory = (supabase_directory or root).resolve()
         self._copy_of = copy_of.resolve() if copy_of else None
+        self._port_offset = port_offset
         self._lock = StateLock(self.state, self.processes.record)
         self._services = Services(self.processes, self._environ, self.root)
         self._backend = Backend(self.processes, self.root, reload=reload)
@@ -162,7 +165,9 @@ class Stack:
             self._local = LocalSupabase(self.processes, self._environ, self.state, secrets)
             if self._copy_of:
                 self._local.copy(self._copy_of)
-            supabase = self._local.start(self._services.frontend_url, self._services.smtp_url)
+            supabase = self._local.start(
+                self._services.frontend_url, self._services.smtp_url, self._port_offset
+            )
             self._local.push(self._supabase_directory)
             return supabase
         supabase = hosted or start_supabase(self._supabase_directory)
