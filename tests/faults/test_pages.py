@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.engine.actors import Post
 from tests.faults.rig import SCOPES, Rig
-from tests.faults.test_reading_back import look_now
+from tests.faults.test_reading_back import wait_until_found
 
 PAGE_SCOPES = [*SCOPES, "w_organization_social", "r_organization_social"]
 
@@ -61,7 +61,6 @@ def test_what_a_page_may_have_live_is_looked_for(rig: Rig) -> None:
     rig.order(post, {"drop": True, "accept": True})
     rig.worker_process()
     rig.wait_for([post], "unconfirmed")
-    look_now(rig, post)
-    rig.wait_for([post], "published")
+    wait_until_found(rig, post)
     (received,) = rig.received(post)
     assert rig.target(post.target)["external_id"] == received["urn"]

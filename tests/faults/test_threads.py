@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine.actors import Post
 from tests.faults.rig import Rig
-from tests.faults.test_reading_back import look_now
+from tests.faults.test_reading_back import wait_until_found
 
 CREATE = {"host": "api.x.com", "method": "POST", "path": "/2/tweets"}
 SCOPES = ["tweet.read", "tweet.write", "users.read", "media.write", "offline.access"]
@@ -61,8 +61,7 @@ def test_a_thread_whose_worker_is_killed_goes_on_and_repeats_nothing(rig: Rig) -
     assert len(received(rig, post)) == 2
     rig.worker_process()
     rig.wait_for([post], "unconfirmed")
-    look_now(rig, post)
-    rig.wait_for([post], "published")
+    wait_until_found(rig, post)
     assert_whole(rig, post)
 
 
@@ -75,8 +74,7 @@ def test_a_worker_that_stood_still_in_the_middle_sends_nothing_more(rig: Rig) ->
     rig.release(post)
     rig.worker_process()
     rig.wait_for([post], "unconfirmed")
-    look_now(rig, post)
-    rig.wait_for([post], "published")
+    wait_until_found(rig, post)
     # it wakes up, finds what it was told meanwhile, and ends
     assert rig.end(stopped) == 0
     assert_whole(rig, post)
