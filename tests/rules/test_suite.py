@@ -11,7 +11,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 def test_every_folder_of_tests_is_a_package() -> None:
     """pytest lets a fixture of the scope "package" live to the end of the run where its folder is none."""
-    folders = {path.parent for path in TESTS.rglob("test_*.py") if ".local" not in path.parts}
+    folders = {path.parent for path in TESTS.rglob("test_*.py")}
     packages = {folder for found in folders for folder in (found, *found.parents) if folder.is_relative_to(TESTS)}  # fmt: skip
     assert len(packages) > 30
     assert [
