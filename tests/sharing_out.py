@@ -9,7 +9,8 @@ from pathlib import Path
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-# What needs no stack begins in three of the four processes, while one makes the model of all other stacks; then the longest test.
+# What needs no stack begins in two of the four processes, while one makes the model of all other stacks; the longest test has the
+# fourth.
 AT_ONCE = (
     "faults/test_changes_of_mind.py",
     "unit/spaces",
