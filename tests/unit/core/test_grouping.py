@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
 
 import pytest
 
@@ -216,8 +215,10 @@ def test_calls_keep_their_distance_and_who_comes_meanwhile_rides_together() -> N
     grouped: Grouped[int, int, str] = Grouped(
         call, key=lambda item: item, missing="none", spacing=0.05
     )
+    before = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         for number in range(5):
             assert list(pool.map(grouped, range(8))) == [f"result {item}" for item in range(8)]
             assert len(began) <= 8 * (number + 1)
-    assert min(b - a for a, b in pairwise(began)) >= 0.049
+    # a thread may be held up before it notes its time, so that two of these are closer than the calls' beginnings
+    assert began[-1] - before >= 0.049 * (len(began) - 1)
