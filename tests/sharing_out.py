@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
@@ -73,3 +74,12 @@ class InParts(LoadScopeScheduling):  # type: ignore[misc] # xdist's schedulers a
 
     def _split_scope(self, nodeid: str) -> str:
         return part_of(nodeid)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Forgets a part that has ended: after each test, all that a process was ever given would be counted again, which for
+        ten thousand tests is half of what sharing them out costs."""
+        super().mark_test_complete(node, item_index, duration)
+        parts = self.assigned_work[node]
+        part = self._split_scope(self.registered_collections[node][item_index])
+        if all(parts[part].values()):
+            del parts[part]
