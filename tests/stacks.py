@@ -15,6 +15,7 @@ from typing import Any
 
 from local.paths import ROOT
 from local.stack import Stack
+from local.stack.forking import load_too
 
 # in the environment, where the processes of a run find it
 _MODEL = "LIN_TEST_MODEL"
@@ -22,6 +23,9 @@ _MODEL = "LIN_TEST_MODEL"
 PORT_OFFSETS = range(200, 16_000)
 # nothing of the product, and nothing that the machine's environment names
 BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
+
+
+load_too("tests.warmed")
 
 
 def open_model() -> None:

@@ -36,6 +36,15 @@ _READ_AT_THE_START = ("LD_PRELOAD", "MALLOC_", "COVERAGE_", "PYTHONMALLOC", "PYT
 START_SECONDS = 60.0
 
 
+_also_loaded: list[str] = []
+
+
+def load_too(module: str) -> None:
+    """Let the process that forks load this module as well, with whatever importing it does. To be told before the first program
+    is forked."""
+    _also_loaded.append(module)
+
+
 class _Descriptor:
     """An open file on its way to a forked process."""
 
@@ -134,7 +143,7 @@ def can_fork(command: Sequence[str | Path], env: Mapping[str, str]) -> bool:
 @contextmanager
 def _found_by_the_server() -> Iterator[None]:
     """The server that forks loads modules where PYTHONPATH says; it starts with the first process."""
-    _METHOD.set_forkserver_preload([*LOADED, __name__])
+    _METHOD.set_forkserver_preload([*LOADED, *_also_loaded, __name__])
     needed = {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(SCRIPTS)]),
         # numpy's threads do not outlive a fork, and who waits for them waits for good
