@@ -28,7 +28,7 @@ KEPT_LOGS = ROOT / ".local" / "test-logs"
 
 # No deadline, because machines are busy at times; no examples kept in the repository, which may be read-only. A run without
 # the slow tests draws a sample, one with them looks longer.
-for profile, examples in (("sample", 25), ("all", 200)):
+for profile, examples in (("sample", 15), ("all", 200)):
     hypothesis.settings.register_profile(profile, deadline=None, database=None, max_examples=examples)  # fmt: skip
 
 

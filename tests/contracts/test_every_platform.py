@@ -298,9 +298,7 @@ ANY_TEXT = st.text(
 )
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY_TEXT.filter(str.strip))
 def test_any_text_reaches_its_readers_as_it_was_written(app: App, text: str) -> None:
     account = app.connect()

@@ -168,9 +168,7 @@ WORDS = st.text(
 ).filter(str.strip)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORDS, min_size=3, max_size=3))
 def test_the_words_of_articles_and_polls_arrive_as_they_were_written(
     linkedin: App, words: list[str]
@@ -195,9 +193,7 @@ TAGGED = st.lists(
 ).map(" ".join)  # fmt: skip
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TAGGED.filter(str.strip))
 def test_the_preview_names_the_hashtags_that_linkedin_makes(linkedin: App, text: str) -> None:
     ada = linkedin.connect()

@@ -537,7 +537,7 @@ WORDS = [
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(text=TEXTS, other=TEXTS)
 def test_what_was_sent_is_found_and_nothing_else(x: App, text: str, other: str) -> None:
     assume(text.strip() and not x.platform.violations(Content(text)))

@@ -230,7 +230,7 @@ def engine(database_url: str) -> Iterator[type[Engine]]:
 
 def test_whatever_happens_in_whatever_order_what_was_promised_holds(engine: type[Engine]) -> None:
     always_the_same = hypothesis.settings(
-        max_examples=10, stateful_step_count=50, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=6, stateful_step_count=50, derandomize=True, suppress_health_check=list(HealthCheck)
     )  # fmt: skip
     run_state_machine_as_test(engine, settings=always_the_same)
 

@@ -19,7 +19,7 @@ from tests.people import Person
 from .cases import Tally, World, ask
 from .conftest import Ada
 
-CASES = 15
+CASES = 14
 # of each mode: what costs more than others, or is counted (quotas)
 FEWER = {
     "GET /api/account/export": 6,

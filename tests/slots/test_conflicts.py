@@ -193,9 +193,7 @@ _slot = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     made=st.lists(_slot, min_size=2, max_size=8),
     edits=st.lists(st.tuples(st.integers(0, 7), _slot), max_size=4),

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 import regex
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from backend.platforms.x_text import entities, split_into_thread, weighted_length
@@ -57,7 +57,6 @@ def test_composed_or_not_a_text_weighs_the_same(text: str) -> None:
     assert weighted_length(unicodedata.normalize("NFD", text)) == weighted_length(text)
 
 
-@settings(max_examples=60)
 @given(TEXTS, TEXTS)
 def test_lines_weigh_what_they_weigh_alone(one: str, other: str) -> None:
     both = f"{one}\n{other}"
@@ -81,7 +80,6 @@ def test_what_is_recognised_never_overlaps(text: str) -> None:
     assert all(one.end <= next_one.start for one, next_one in itertools.pairwise(found))
 
 
-@settings(max_examples=60)
 @given(TEXTS, st.integers(23, 280))
 @example("x" * 600, 280)
 @example("e" + "\u0301" * 900, 280)
@@ -94,7 +92,6 @@ def test_a_thread_says_the_whole_text_in_parts_that_fit(text: str, limit: int) -
     assert all(part.strip() and weighted_length(part) <= limit for part in parts)
 
 
-@settings(max_examples=60)
 @given(TEXTS, st.integers(60, 280))
 def test_a_cut_leaves_whole_what_readers_see_as_one(text: str, limit: int) -> None:
     parts = split_into_thread(text, limit)
@@ -105,7 +102,6 @@ def test_a_cut_leaves_whole_what_readers_see_as_one(text: str, limit: int) -> No
             assert any(entity.text in part for part in parts), entity
 
 
-@settings(max_examples=60)
 @given(TEXTS)
 def test_a_text_that_fits_is_one_part_as_it_was_written(text: str) -> None:
     assume(text.strip() and weighted_length(text) <= 280)
