@@ -55,7 +55,7 @@ def test_many_posts_survive_the_kill_of_one_of_their_workers(
 
 @pytest.mark.usefixtures("unhurried")
 def test_a_restart_of_the_database_in_the_middle_of_a_batch_loses_nothing(rig: Rig) -> None:
-    posts = [rig.due(due=-1) for _ in range(40)]
+    posts = [rig.due(due=-1) for _ in range(24)]
     rig.worker_process()
     until(lambda: _sent(rig, posts) >= 8, "the first posts", 120)
     rig.stack.restart_postgres()

@@ -182,7 +182,7 @@ def test_a_platform_that_is_down_is_left_alone_and_the_other_keeps_its_pace(
 ) -> None:
     with ToyServer() as well, trouble(kind) as sick:
         town = make_town(birch=well, cedar=sick)
-        waiting, going = town.due("cedar", 36, ago=30), town.due("birch", 60)
+        waiting, going = town.due("cedar", 36, ago=30), town.due("birch", 40)
         town.start()
         town.rig.wait_for(going, "published")
         assert "scheduled" in town.states(waiting), "the sick one ended first"
@@ -224,7 +224,7 @@ def test_a_platform_that_takes_its_time_takes_nobody_elses_and_no_lease_is_lost(
         waiting = town.due("cedar", 5 * THREADS, ago=30)
         town.start()
         until(lambda: slow.calls, "the first of them")
-        going = town.due("birch", 40) + town.due("elm", 40)
+        going = town.due("birch", 24) + town.due("elm", 24)
         town.rig.wait_for(going, "published")
         end = datetime.now(UTC) + timedelta(seconds=2 * LEASE_SECONDS)
         until(lambda: town.leases(waiting) and min(town.leases(waiting)) > end, "renewed leases")
@@ -244,7 +244,7 @@ def test_an_account_at_its_quota_waits_as_a_whole_and_the_others_go_on(
         keen = town.account("birch")
         server.quota[town.names[keen]] = 2
         many = town.due("birch", 8, keen, ago=30)
-        others = town.due("birch", 30)
+        others = town.due("birch", 15)
         town.start()
         town.rig.wait_for(others, "published")
         town.rig.wait_for(many, "published", "scheduled")
