@@ -1,4 +1,4 @@
-"""Everybody at a few rows at once, for some seconds: no deadlock, and every row tells the truth afterwards.
+"""Everybody at a few rows at once, until some of them are published: no deadlock, and every row tells the truth afterwards.
 
 But for two, after which whoever was ended asks again, as the store does (backend/store/calls.py). Where a row's lock was shared when it
 was updated, `skip locked` waits for the next version of the row all the same (heap_lock_updated_tuple in heapam.c). And an owner who
@@ -20,6 +20,7 @@ import pytest
 from tests.engine.actors import Actor, Post, Refused, Row, World
 
 OUTCOMES = ("published", "retry", "failed", "unconfirmed", "needs_reconnect", "retry", "retry")
+LONGEST_SECONDS = 120.0
 EXPECTED = {"PT404", "PT409", "PT422"}
 
 
@@ -36,10 +37,11 @@ class Crowd:
         self.surprises: list[str] = []
 
     def work(
-        self, seed: int, seconds: float, step: Callable[[Actor, random.Random], str], actor: Actor
+        self, seed: int, many: int, step: Callable[[Actor, random.Random], str], actor: Actor
     ) -> None:
-        draw, end = random.Random(seed), time.monotonic() + seconds
-        while time.monotonic() < end:
+        """One of the actors, until so many were published by all together: how long that takes is the machine's affair."""
+        draw, end = random.Random(seed), time.monotonic() + LONGEST_SECONDS
+        while self.done["published"] < many and time.monotonic() < end:
             try:
                 what = step(actor, draw)
             except Refused as error:
@@ -137,8 +139,8 @@ class Crowd:
         return f"owner {action}"
 
 
-@pytest.mark.parametrize("seconds", [3.0, pytest.param(30.0, marks=pytest.mark.slow)])
-def test_nobody_ever_waits_in_a_circle(world: World, seconds: float) -> None:
+@pytest.mark.parametrize("many", [30, pytest.param(300, marks=pytest.mark.slow)])
+def test_nobody_ever_waits_in_a_circle(world: World, many: int) -> None:
     user = world.user()
     accounts = [world.account(user) for _ in range(3)]
     posts = [world.scheduled(*accounts) for _ in range(4)]
@@ -147,7 +149,7 @@ def test_nobody_ever_waits_in_a_circle(world: World, seconds: float) -> None:
     actors = [world.person(user) if step == crowd.own else world.worker() for step in steps]
     with ThreadPoolExecutor(len(steps)) as pool:
         runs = [
-            pool.submit(crowd.work, seed, seconds, step, actor)
+            pool.submit(crowd.work, seed, many, step, actor)
             for seed, (step, actor) in enumerate(zip(steps, actors, strict=True))
         ]
     for run in runs:
@@ -155,7 +157,7 @@ def test_nobody_ever_waits_in_a_circle(world: World, seconds: float) -> None:
 
     assert crowd.surprises == [], "\n".join(crowd.surprises)
     assert crowd.done["40P01"] < 5, crowd.done
-    assert crowd.done["published"] > 20, crowd.done
+    assert crowd.done["published"] >= many, crowd.done
     assert max(crowd.sent.values()) == 1, "one lease marked twice"
     _assert_rows_are_true(world, user)
 
