@@ -35,6 +35,7 @@ def _attempts(rig: Rig, crowd: Crowd) -> list[Row]:
     return rig.admin.run("select * from publish_attempts where target_id = any (%s)", crowd.targets)
 
 
+@pytest.mark.slow  # engine/test_claiming.py has eight claim at once, and below several work while they are replaced
 @pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("size", SIZES)
 def test_each_due_post_is_claimed_once_by_one_of_many_schedulers(rig: Rig, size: int) -> None:
