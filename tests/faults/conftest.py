@@ -24,7 +24,10 @@ def platform() -> Iterator[Sandbox]:
     with SandboxServer(bound, world, mounts) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        sandbox = Sandbox(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        # tokens for nobody in particular come from the first app, whichever test makes one of its own first
+        sandbox.tell("tokens", count=0)
+        yield sandbox
         server.shutdown()
         thread.join()
 
