@@ -247,6 +247,7 @@ def test_an_account_at_its_quota_waits_as_a_whole_and_the_others_go_on(
         others = town.due("birch", 15)
         town.start()
         town.rig.wait_for(others, "published")
+        until(lambda: server.calls.count(town.names[keen]) >= 3, "the quota to be met")
         town.rig.wait_for(many, "published", "scheduled")
         assert town.states(many) == ["published"] * 2 + ["scheduled"] * 6
         assert server.calls.count(town.names[keen]) == 3, "told once is enough"
