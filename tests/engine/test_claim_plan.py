@@ -10,14 +10,22 @@ import pytest
 
 from tests.engine.actors import World
 
-WAITING = 20_000
+WAITING = 10_000
 
 
 @pytest.fixture(scope="module")
 def backlog(database_url: str) -> Iterator[World]:
-    """20,000 targets that wait, of 1,000 accounts, and 20 that are due, inserted last. All in statements of a session that has
+    """10,000 targets that wait, of 1,000 accounts, and 20 that are due, inserted last. All in statements of a session that has
     scheduled one target before: what it planned then must not compare every target with every other (20 s are its limit)."""
     world = World(database_url)
+    try:
+        _fill(world)
+        yield world
+    finally:
+        world.close()
+
+
+def _fill(world: World) -> None:
     warm = world.user()
     for _ in range(6):
         world.scheduled(world.account(warm), due=3600)
@@ -32,10 +40,6 @@ def backlog(database_url: str) -> Iterator[World]:
     world.admin.run("analyze post_targets")
     world.admin.run("analyze posts")
     world.admin.run("analyze social_accounts")
-    try:
-        yield world
-    finally:
-        world.close()
 
 
 def _load(world: World, user: str, seconds: str, each: int) -> None:
