@@ -24,7 +24,6 @@ PORT_OFFSETS = range(200, 16_000)
 # nothing of the product, and nothing that the machine's environment names
 BARE = {"PLATFORM_SANDBOX_URL": "", "WRITER_SPACE": "", "SUPABASE_URL": ""}
 
-
 load_too("tests.warmed")
 
 

@@ -34,8 +34,6 @@ _METHOD = multiprocessing.get_context("forkserver")
 # what only a new interpreter reads
 _READ_AT_THE_START = ("LD_PRELOAD", "MALLOC_", "COVERAGE_", "PYTHONMALLOC", "PYTHONTRACEMALLOC")
 START_SECONDS = 60.0
-
-
 _also_loaded: list[str] = []
 
 
